@@ -1,0 +1,94 @@
+#pragma once
+
+#include <libstream/operator.hpp>
+#include <libstream/sink.hpp>
+#include <libstream/source.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace libstream {
+
+/// An immutable object of the checkpoint root that an entry names.
+struct StateFile {
+  std::string name;
+  std::uint64_t size = 0;
+  std::uint32_t crc = 0;
+  friend bool operator==(const StateFile&, const StateFile&) = default;
+};
+
+/// State changes of one task in one epoch: inside the entry where small, else in a file.
+struct TaskChanges {
+  OperatorId op{};
+  std::uint32_t partition = 0;
+  std::string inline_bytes;
+  std::optional<StateFile> file;
+};
+
+/// What the tasks of one sink staged in one epoch.
+struct SinkStage {
+  std::string sink;  ///< the sink's describe(), so that a missing one can be named
+  std::vector<StagedHandle> handles;
+};
+
+/// A complete snapshot of all state at an epoch.
+struct SnapshotReference {
+  Epoch epoch{};
+  std::vector<StateFile> files;
+};
+
+struct OpenEntry {
+  std::uint64_t term = 0;  ///< index of this entry in the log
+  std::string host;
+  std::int64_t process = 0;
+  std::int64_t time_milliseconds = 0;
+};
+
+/// THE DECISION of an epoch.
+struct EpochEntry {
+  std::uint64_t term = 0;
+  Epoch epoch{};
+  EpochContext context;
+  bool no_data = false;
+  std::vector<Offset> source_ends;  ///< in plan order; empty text = nothing read yet
+  std::vector<TaskChanges> changes;
+  std::vector<SinkStage> sinks;     ///< in plan order, the late sink last
+  Watermark watermark;              ///< used in this epoch (We)
+  Watermark next_watermark;         ///< what the maxima give for the next
+  std::vector<std::int64_t> watermark_values;  ///< per watermark operator, ms: running maximum of
+                                               ///< (event time - delay); INT64_MIN = none yet
+  std::optional<std::int64_t> earliest_timeout;  ///< ms, processing time
+  std::map<std::string, std::uint64_t> totals;   ///< cumulative counters (QueryProgress::totals)
+  std::int64_t committed_through = -1;  ///< epochs ≤ this are committed in all sinks
+  std::optional<SnapshotReference> snapshot;  ///< newest complete one
+};
+
+struct CloseEntry {
+  std::uint64_t term = 0;
+  std::int64_t committed_through = -1;
+};
+
+using LogEntry = std::variant<OpenEntry, EpochEntry, CloseEntry>;
+
+/// What a stateful operator must have in common with the checkpoint.
+struct OperatorMeta {
+  OperatorId id{};
+  std::string name;       ///< "stateStoreSave"
+  std::string signature;  ///< kind, key and value schemas
+};
+
+/// Written once, before the query's id goes anywhere else.
+struct CheckpointMeta {
+  std::string query_id;
+  std::uint32_t format = 1;
+  std::uint32_t key_groups = 128;
+  std::string hash_id;
+  std::vector<std::string> sources;  ///< kinds, in plan order ("FileSource json")
+  std::vector<OperatorMeta> operators;
+};
+
+}  // namespace libstream

@@ -1,0 +1,183 @@
+#pragma once
+
+#include <libstream/expression.hpp>
+#include <libstream/logical_plan.hpp>
+#include <libstream/memory.hpp>
+#include <libstream/query.hpp>
+#include <libstream/runtime.hpp>
+
+#include <chrono>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace libstream {
+
+class DataStreamWriter;
+class GroupedStream;
+
+/// Rows of one schema, streaming or bounded, and what is done to them: a value that describes,
+/// nothing runs before `start`. Wrong names and types are reported there.
+class DataStream {
+ public:
+  DataStream(std::shared_ptr<Runtime> runtime, PlanPtr plan)
+      : runtime_(std::move(runtime)), plan_(std::move(plan)) {}
+
+  DataStream select(std::vector<ColumnArgument> columns) const;
+  template <class... Columns>
+    requires(sizeof...(Columns) > 0 && (std::is_convertible_v<Columns, ColumnArgument> && ...))
+  DataStream select(Columns&&... columns) const {
+    return select(std::vector<ColumnArgument>{ColumnArgument(std::forward<Columns>(columns))...});
+  }
+  DataStream where(const Expression& condition) const;
+  DataStream where(std::string_view condition) const { return where(expr(condition)); }
+  DataStream filter(const Expression& condition) const { return where(condition); }
+  /// Adds or replaces a column.
+  DataStream with_column(std::string_view name, const Expression& value) const;
+  DataStream with_column_renamed(std::string_view from, std::string_view to) const;
+  DataStream drop(std::vector<std::string> names) const;
+  /// One row per element of an array column, beside all other columns.
+  DataStream explode(std::string_view array_column, std::string_view as) const;
+
+  /// Event-time column and how late its rows may come: `delay` behind the largest seen so far.
+  DataStream with_watermark(std::string_view column, std::chrono::milliseconds delay) const;
+  DataStream with_watermark(std::string_view column, std::string_view delay) const;
+  DataStream with_watermark(std::string_view column, std::chrono::months delay) const = delete;
+  DataStream with_watermark(std::string_view column, std::chrono::years delay) const = delete;
+
+  GroupedStream group_by(std::vector<ColumnArgument> keys) const;
+  template <class... Keys>
+    requires(std::is_convertible_v<Keys, ColumnArgument> && ...)
+  GroupedStream group_by(Keys&&... keys) const;
+  /// Aggregates over all rows: one group.
+  DataStream agg(std::vector<Expression> aggregates) const;
+  DataStream union_all(const DataStream& other) const;
+  DataStream order_by(std::vector<ColumnArgument> keys) const;  ///< above complete aggregations
+  DataStream as(std::string_view alias) const;
+  /// Gives the operator's state an identity that survives changes of the plan around it.
+  DataStream named(std::string_view name) const;
+
+  DataStreamWriter write_stream() const;
+  std::string explain() const;
+
+  const PlanPtr& plan() const { return plan_; }
+  const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
+
+ private:
+  std::shared_ptr<Runtime> runtime_;
+  PlanPtr plan_;
+};
+
+/// Rows grouped by keys, waiting for aggregates.
+class GroupedStream {
+ public:
+  GroupedStream(DataStream stream, std::vector<Expression> keys)
+      : stream_(std::move(stream)), keys_(std::move(keys)) {}
+
+  DataStream agg(std::vector<Expression> aggregates) const;
+  template <class... Aggregates>
+    requires(sizeof...(Aggregates) > 0 && (std::is_convertible_v<Aggregates, Expression> && ...))
+  DataStream agg(Aggregates&&... aggregates) const {
+    return agg(std::vector<Expression>{Expression(std::forward<Aggregates>(aggregates))...});
+  }
+  DataStream count() const;  ///< column "count"
+  DataStream sum(std::string_view column) const;  ///< column "sum(x)"
+  DataStream mean(std::string_view column) const;
+  DataStream avg(std::string_view column) const;
+  DataStream min(std::string_view column) const;
+  DataStream max(std::string_view column) const;
+
+ private:
+  DataStream stream_;
+  std::vector<Expression> keys_;
+};
+
+template <class... Keys>
+  requires(std::is_convertible_v<Keys, ColumnArgument> && ...)
+GroupedStream DataStream::group_by(Keys&&... keys) const {
+  return group_by(std::vector<ColumnArgument>{ColumnArgument(std::forward<Keys>(keys))...});
+}
+
+/// Names a source. `streaming` false (Session::read) gives the same type, bounded.
+class DataStreamReader {
+ public:
+  DataStreamReader(std::shared_ptr<Runtime> runtime, bool streaming)
+      : runtime_(std::move(runtime)) {
+    spec_.streaming = streaming;
+  }
+  DataStreamReader& schema(std::string_view text);
+  DataStreamReader& schema(Schema schema);
+  DataStreamReader& option(std::string_view name, std::string_view value);
+  DataStreamReader& option(std::string_view name, const char* value) { return option(name, std::string_view(value)); }
+  DataStreamReader& option(std::string_view name, std::int64_t value);
+  DataStreamReader& option(std::string_view name, int value) { return option(name, std::int64_t{value}); }
+  DataStreamReader& option(std::string_view name, bool value);
+
+  DataStream json(std::string_view directory);
+  DataStream csv(std::string_view directory);
+  DataStream text(std::string_view directory);  ///< one column "value string"
+  DataStream rate(std::int64_t rows_per_second = 1);  ///< "timestamp timestamp, value bigint"
+  DataStream socket(std::string_view host, std::uint16_t port);  ///< "value string"
+  DataStream memory(const MemoryStream& stream);
+  /// A connector by name ("rate", …) with the options given.
+  DataStream source(std::string_view name);
+  DataStream source(std::shared_ptr<Source> source);
+
+ private:
+  DataStream make(std::string_view format, std::string_view path);
+  std::shared_ptr<Runtime> runtime_;
+  SourceSpec spec_;
+};
+
+/// Says where rows go and when; `start` begins.
+class DataStreamWriter {
+ public:
+  explicit DataStreamWriter(DataStream stream);
+
+  DataStreamWriter& output_mode(OutputMode mode);
+  DataStreamWriter& trigger(Trigger trigger);
+  DataStreamWriter& checkpoint(std::string_view directory);
+  DataStreamWriter& checkpoint(std::shared_ptr<CheckpointRoot> root);
+  DataStreamWriter& query_name(std::string_view name);
+  DataStreamWriter& scheduler_pool(std::string_view name);
+  DataStreamWriter& option(std::string_view name, std::string_view value);
+  DataStreamWriter& option(std::string_view name, const char* value) { return option(name, std::string_view(value)); }
+  DataStreamWriter& option(std::string_view name, std::int64_t value);
+  DataStreamWriter& option(std::string_view name, int value) { return option(name, std::int64_t{value}); }
+  DataStreamWriter& option(std::string_view name, bool value);
+
+  // Sinks. Several may be named; all commit under one decision. Options set before apply.
+  DataStreamWriter& console();
+  DataStreamWriter& json(std::string_view directory);
+  DataStreamWriter& csv(std::string_view directory);
+  DataStreamWriter& memory(const MemoryTable& table);
+  /// Calls `f` once an epoch, in order, at least once with the same rows after a crash.
+  DataStreamWriter& foreach_batch(ForeachBatch f);
+  DataStreamWriter& none();
+  DataStreamWriter& sink(std::string_view name);
+  DataStreamWriter& sink(std::shared_ptr<Sink> sink);
+  /// Where late rows go: a sink made as above on a writer of its own, e.g.
+  /// `.late_rows(late_sink().json("late/"))`.
+  DataStreamWriter& late_rows(SinkSpec sink);
+
+  Query start();
+  std::string explain() const;
+  const QuerySpec& spec() const { return spec_; }
+
+ private:
+  SinkSpec make(std::string_view format, std::string_view path);
+  std::shared_ptr<Runtime> runtime_;
+  QuerySpec spec_;
+  Options sink_options_;
+};
+
+/// Sinks for late_rows.
+SinkSpec json_sink(std::string_view directory);
+SinkSpec csv_sink(std::string_view directory);
+SinkSpec memory_sink(const MemoryTable& table);
+SinkSpec console_sink();
+SinkSpec none_sink();
+
+}  // namespace libstream

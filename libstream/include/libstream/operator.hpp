@@ -1,0 +1,100 @@
+#pragma once
+
+#include <libstream/batch.hpp>
+#include <libstream/bound_expression.hpp>
+#include <libstream/state.hpp>
+#include <libstream/time.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace libstream {
+
+/// Begins an epoch on every channel.
+struct EpochStart {
+  Epoch epoch{};
+  EpochContext context;  ///< epoch timestamp and seed: the only time and chance operators know
+};
+
+/// Ends an epoch on every channel.
+struct Barrier {
+  Epoch epoch{};
+  Watermark watermark;  ///< We of the epoch: what eviction goes by; next epoch's lateness test
+};
+
+/// Takes what an operator produces. Port 0 is the result, port 1 the late rows.
+class Output {
+ public:
+  static constexpr std::size_t main_port = 0;
+  static constexpr std::size_t late_port = 1;
+
+  virtual ~Output() = default;
+  /// Hands a batch of ≥ 1 row on; takes any number, but see `full`.
+  virtual void emit(BatchPtr batch, std::size_t port = main_port) = 0;
+  /// True when credit is used up: an operator that multiplies rows should return Flow::more.
+  virtual bool full() const = 0;
+  /// True when someone takes that port; late rows need not be gathered otherwise.
+  virtual bool connected(std::size_t port) const = 0;
+};
+
+enum class Flow : std::uint8_t {
+  done,
+  more,  ///< output was full; call `resume` when credit is back, before anything else
+};
+
+/// What an operator did in an epoch; cleared by `start`. Row counts of input and output are the
+/// task's business.
+struct OperatorMetrics {
+  std::uint64_t late_rows = 0;      ///< rows dropped as late, all handed to the late port
+  std::uint64_t filtered_rows = 0;  ///< rows a filter dropped, or null event times a window dropped
+  std::uint64_t dropped_groups = 0;  ///< numRowsDroppedByWatermark as Structured Streaming counts it
+  bool stateful = false;
+  std::uint64_t state_rows = 0;     ///< numRowsTotal after the epoch
+  std::uint64_t state_updated = 0;  ///< numRowsUpdated
+  std::uint64_t state_removed = 0;  ///< numRowsRemoved
+  std::uint64_t state_bytes = 0;    ///< memoryUsedBytes
+  std::uint64_t held_rows = 0;      ///< input rows that live on in state not yet emitted (append)
+  /// Watermark operator: statistics of the rows it saw this epoch (µs); absent without rows.
+  struct EventTimes {
+    EventTime min;
+    EventTime max;
+    double sum;
+    std::uint64_t rows;
+  };
+  std::optional<EventTimes> event_times;
+};
+
+/// Computes one partition of one dataflow step.
+///
+/// Call order: `restore` once; per epoch `start`, `process` any number of times, `on_barrier` once,
+/// `collect_changes` once, `metrics`. After Flow::more only `resume`, until it says done. Calls
+/// never overlap and must not block, look at a clock or a file. The only memory is the keyed state:
+/// over the state of epoch n a new operator continues as the old one would have.
+///
+/// Errors: throws Error on a fault; the query restarts from its last decision or ends with it. Late
+/// and malformed rows are data, not faults.
+/// Source: Carbone et al. 2015, "Lightweight Asynchronous Snapshots", arXiv:1506.08603.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+
+  /// `state`: this partition's entries. `late`: the watermark of the last decided epoch (Wl of the
+  /// epoch to come), 0 in a new query.
+  virtual void restore(const StateReader& /*state*/, Watermark /*late*/) {}
+  virtual void start(const EpochStart& epoch) = 0;
+  /// Shape: at least 1 row; the columns of that input's schema, in its order.
+  virtual Flow process(BatchPtr batch, std::size_t input, Output& output) = 0;
+  /// Ends the epoch: emits and evicts up to `barrier.watermark`.
+  virtual Flow on_barrier(const Barrier& /*barrier*/, Output& /*output*/) { return Flow::done; }
+  /// Continues a call that returned Flow::more.
+  virtual Flow resume(Output& /*output*/) { return Flow::done; }
+  /// Writes the state changed since the last call.
+  virtual void collect_changes(ChangelogWriter& /*changes*/) {}
+  virtual OperatorMetrics metrics() const { return {}; }
+  /// The watermark for downstream, given the one this operator got; at most that one. A pure
+  /// function, so that a restart can work it out again.
+  virtual Watermark output_watermark(Watermark input) const { return input; }
+};
+
+}  // namespace libstream

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <libstream/operator.hpp>
+#include <libstream/sink.hpp>
+#include <libstream/source.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace libstream {
+
+/// How rows get from the tasks of one operator to those of the next.
+struct Exchange {
+  enum class Kind : std::uint8_t {
+    forward,  ///< task i to task i; both sides have the same parallelism
+    hash,     ///< by key group of `key_columns`
+    gather,   ///< all to task 0
+  };
+  Kind kind = Kind::forward;
+  std::vector<std::uint32_t> key_columns;  ///< of the upstream schema
+};
+
+/// Makes the operator of one task. Called once a task and term.
+struct OperatorContext {
+  std::uint32_t partition = 0;
+  std::uint32_t partitions = 1;
+  std::uint32_t key_groups = 128;
+};
+using OperatorFactory = std::function<std::unique_ptr<Operator>(const OperatorContext&)>;
+
+/// One operator, source or sink of the physical graph, with all its tasks.
+struct TopologyNode {
+  enum class Kind : std::uint8_t { source, op, sink };
+  Kind kind = Kind::op;
+  std::string name;          ///< "partial aggregate", for progress, explain and messages
+  std::uint32_t parallelism = 1;
+  Schema schema;             ///< of port 0
+
+  std::shared_ptr<Source> source;  ///< Kind::source
+  OperatorFactory factory;         ///< Kind::op
+  std::shared_ptr<Sink> sink;      ///< Kind::sink
+  bool late_sink = false;          ///< the query's late_rows sink
+
+  /// Identity of state across restarts; set for sources (their paths) and stateful operators.
+  bool stateful = false;
+  OperatorId id{};
+  std::string state_name;       ///< "stateStoreSave", … as progress names the operator
+  std::string state_signature;  ///< kind, key and value schemas: must match at a restart
+
+  bool is_watermark = false;            ///< reports event_times
+  std::int64_t watermark_delay_ms = 0;  ///< of a watermark operator
+
+  /// True where a rise of the watermark to We asks for a no-data epoch (semantics.md 1.5).
+  bool wants_no_data_epoch = false;
+  std::string explain;  ///< one or more lines: key, watermark column, retention
+};
+
+struct TopologyEdge {
+  std::uint32_t from = 0;  ///< index of a node
+  std::size_t port = 0;
+  std::uint32_t to = 0;
+  std::size_t input = 0;
+  Exchange exchange;
+};
+
+enum class WatermarkPolicy : std::uint8_t { min, max };
+
+/// The physical graph: acyclic, nodes in an order in which every edge goes forward.
+struct Topology {
+  std::vector<TopologyNode> nodes;
+  std::vector<TopologyEdge> edges;
+  WatermarkPolicy watermark_policy = WatermarkPolicy::min;
+  std::uint32_t key_groups = 128;
+  std::string explain() const;
+};
+
+}  // namespace libstream
