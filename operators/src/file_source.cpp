@@ -160,7 +160,8 @@ class FileSource final : public Source {
       return;
     }
     const std::int64_t begin = clock_->steady_microseconds();
-    if (settled_ && directory.modified_nanoseconds == directory_time_ && begin < next_listing_) return;
+    if (settled_ && directory.modified_nanoseconds == directory_time_ && begin < next_listing_)
+      return;
     const std::int64_t now = clock_->now_milliseconds();
     add_files(files_->list(path_));
     const std::int64_t end = clock_->steady_microseconds();

@@ -156,7 +156,10 @@ class ValueReader {
     const std::size_t before = elements.size();
     for (auto element : array) {
       ondemand::value item;
-      if (std::move(element).get(item) != simdjson::SUCCESS || !append(item, elements)) return false;
+      if (std::move(element).get(item) != simdjson::SUCCESS || !append(item, elements)) {
+        elements.truncate(before);
+        return false;
+      }
     }
     builder.append_array(elements.size() - before);
     return true;
@@ -263,7 +266,10 @@ class JsonParser final : public RecordParser {
     }
     rows.add_bytes(values_.string_bytes);
     values_.string_bytes = 0;
-    return document.at_end() ? nullptr : "there is text behind the record";
+    // At the end there is no location.
+    return document.current_location().error() == simdjson::OUT_OF_BOUNDS
+               ? nullptr
+               : "there is text behind the record";
   }
 
   struct Hash : std::hash<std::string_view> {
