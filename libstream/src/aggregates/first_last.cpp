@@ -17,7 +17,7 @@ struct FixedCell {
   std::uint8_t seen;
   std::uint8_t null;
 
-  void initialize() { *this = FixedCell{}; }
+  void initialize() {}  // all zero already
   void destroy() {}
   void assign(const Column& column, std::size_t row) { value = column.values<T>()[row]; }
   void append_to(ColumnBuilder& builder) const { builder.append<T>(value); }
@@ -36,7 +36,7 @@ struct NestedCell {
   std::uint32_t seen;
   std::uint32_t null;
 
-  void initialize() { *this = NestedCell{}; }
+  void initialize() {}
   void destroy() {
     delete value;
     value = nullptr;

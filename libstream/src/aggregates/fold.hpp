@@ -31,7 +31,8 @@ class Fold final : public AggregateFunction {
     state_size_ = sizeof(State);
   }
 
-  void initialize(std::byte* state) const override { state_at<State>(state) = State{}; }
+  // Zeroes the padding too: states are stored as bytes.
+  void initialize(std::byte* state) const override { std::memset(state, 0, sizeof(State)); }
 
   void update(std::span<std::byte* const> states,
               std::span<const ColumnPtr> arguments) const override {
@@ -42,7 +43,8 @@ class Fold final : public AggregateFunction {
     const auto* values = arguments[0]->template values<Input>();
     State local = state_at<State>(state);
     for_valid(*arguments[0], mask, rows, [&](std::size_t i) { fold(local, values[i]); });
-    state_at<State>(state) = local;
+    state_at<State>(state).value = local.value;
+    state_at<State>(state).seen = local.seen;
   }
   void merge(std::span<std::byte* const> states,
              std::span<const ColumnPtr> intermediates) const override {
