@@ -10,9 +10,7 @@
 namespace libstream {
 namespace {
 
-std::uint64_t word_at(const std::byte* key) {
-  return *reinterpret_cast<const std::uint64_t*>(key);
-}
+std::uint64_t word_at(const std::byte* key) { return *reinterpret_cast<const std::uint64_t*>(key); }
 const StringView& text_at(const std::byte* key) {
   return *reinterpret_cast<const StringView*>(key);
 }

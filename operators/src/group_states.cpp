@@ -200,9 +200,9 @@ void GroupStates::clear() {
   touched_.clear();
 }
 
-void GroupStates::encode(std::span<const Group> groups,
-                         const std::function<void(std::size_t, std::string_view,
-                                                  std::string_view)>& visit) const {
+void GroupStates::encode(
+    std::span<const Group> groups,
+    const std::function<void(std::size_t, std::string_view, std::string_view)>& visit) const {
   std::vector<ColumnPtr> encoded;
   for (std::size_t a = 0; a < functions_.size(); ++a) {
     if (functions_[a]->trivial()) continue;
@@ -255,8 +255,9 @@ void GroupStates::restore(
 
 void GroupStates::decode(std::string_view key, std::string_view value, Loading& loading) const {
   const auto cut_short = [] {
-    throw Error(ErrorCode::corrupt,
-                "state entry of an aggregate has the wrong length; restart from an older checkpoint");
+    throw Error(
+        ErrorCode::corrupt,
+        "state entry of an aggregate has the wrong length; restart from an older checkpoint");
   };
   for (ColumnBuilder& builder : loading.keys) decode_value(key, builder);
   std::uint64_t rows = 0;
@@ -294,8 +295,8 @@ void GroupStates::load(
   const char* plain = loading.plain.data();
   for (std::size_t i = 0; i < rows; ++i) {
     std::byte* row = table_.rows()[i];
-    table_.header(table_.groups()[i]) |=
-        GroupHeader::stored | loading.rows[i] << GroupHeader::rows_shift;
+    table_.header(table_.groups()[i]) |= GroupHeader::stored | loading.rows[i]
+                                                                   << GroupHeader::rows_shift;
     for (std::size_t a = 0; a < functions_.size(); ++a) {
       if (!functions_[a]->trivial()) continue;
       std::memcpy(row + offsets_[a], plain, functions_[a]->state_size());

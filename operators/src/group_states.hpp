@@ -54,8 +54,9 @@ class GroupStates {
               const std::function<void(std::size_t index, std::string_view key,
                                        std::string_view value)>& visit) const;
   /// Loads all entries; calls `loaded(keys, groups)` for batches of them.
-  void restore(const StateReader& state,
-               const std::function<void(std::span<const ColumnPtr>, std::span<const Group>)>& loaded);
+  void restore(
+      const StateReader& state,
+      const std::function<void(std::span<const ColumnPtr>, std::span<const Group>)>& loaded);
 
   const GroupTable& table() const { return table_; }
   GroupTable& table() { return table_; }

@@ -13,7 +13,8 @@ namespace libstream {
 /// strings and arrays with a 4-byte count; structures field by field.
 void encode_value(const Column& column, std::size_t row, std::string& bytes);
 
-/// Reads what encode_value wrote, from the front of `bytes`, and cuts it off. Throws Error(corrupt).
+/// Reads what encode_value wrote, from the front of `bytes`, and cuts it off. Throws
+/// Error(corrupt).
 void decode_value(std::string_view& bytes, ColumnBuilder& builder);
 
 /// The rows of several columns at once, one key a row: sets `keys[i]` to row i's bytes, which live
