@@ -5,6 +5,8 @@
 #include "memory_sink.hpp"
 #include "memory_source.hpp"
 #include "none_sink.hpp"
+#include "rate_source.hpp"
+#include "socket_source.hpp"
 
 #include <libstream/error.hpp>
 #include <libstream/operators/connectors.hpp>
@@ -67,6 +69,8 @@ Schema source_schema(const SourceSpec& spec) {
   }
   Schema own;
   if (spec.format == "text") own = Schema{{"value", TypeId::string}};
+  if (spec.format == "rate") own = rate_schema();
+  if (spec.format == "socket") own = socket_schema(spec.options);
   if (own.size() > 0) {
     if (spec.schema.size() == 0 || spec.schema == own) return own;
     throw Error(ErrorCode::analysis, "the " + spec.format + " source has the schema \"" +
@@ -94,6 +98,8 @@ std::shared_ptr<Source> make_source(const SourceSpec& given, const Environment& 
     if (spec.format == "csv") check_csv_types(spec.schema);
     return file_source(spec, environment);
   }
+  if (spec.format == "rate") return rate_source(spec, environment);
+  if (spec.format == "socket") return socket_source(spec, environment);
   unknown_format("source", spec.format,
                  {"json", "csv", "text", "rate", "socket", "memory", "custom"});
 }
