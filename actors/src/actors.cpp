@@ -90,8 +90,8 @@ class TaskState final : public TaskHost {
                 }});
   }
   void report(TaskReport report) override {
-    self_->send(coordinator_, CoordinatorPost{[shared = std::make_shared<TaskReport>(std::move(report))](
-                                     Coordinator& coordinator) {
+    self_->send(coordinator_, CoordinatorPost{[shared = std::make_shared<TaskReport>(
+                                                   std::move(report))](Coordinator& coordinator) {
                   coordinator.receive(std::move(*shared));
                 }});
   }
@@ -104,8 +104,8 @@ class TaskState final : public TaskHost {
       call();
     } catch (...) {
       if (std::exchange(failed_, true)) return;
-      self_->send(coordinator_, CoordinatorPost{[error = std::current_exception()](
-                                                    Coordinator& coordinator) {
+      self_->send(coordinator_,
+                  CoordinatorPost{[error = std::current_exception()](Coordinator& coordinator) {
                     coordinator.fail(error);
                   }});
     }
@@ -126,19 +126,14 @@ class CoordinatorState final : public CoordinatorHost {
  public:
   CoordinatorState(caf::event_based_actor* self, JobRunner& jobs,
                    std::unique_ptr<Coordinator> coordinator, std::shared_ptr<QueryRun> query)
-      : self_(self),
-        jobs_(jobs),
-        query_(std::move(query)),
-        coordinator_(std::move(coordinator)) {}
+      : self_(self), jobs_(jobs), query_(std::move(query)), coordinator_(std::move(coordinator)) {}
 
   caf::behavior make_behavior() {
     self_->set_down_handler([this](caf::down_msg& down) { task_down(down); });
     coordinator_->start(*this);
     return {
         [this](Post& post) { guard(post.call); },
-        [this](CoordinatorPost& post) {
-          guard([&] { post.call(*coordinator_); });
-        },
+        [this](CoordinatorPost& post) { guard([&] { post.call(*coordinator_); }); },
     };
   }
 
@@ -242,11 +237,13 @@ class ThreadedActors final : public QueryActors {
 
 }  // namespace
 
-void spawn_coordinator(caf::actor_system& system, JobRunner& jobs,
-                       std::unique_ptr<Coordinator> coordinator, std::shared_ptr<QueryRun> query) {
-  auto actor = system.spawn<StateActor<CoordinatorState>>(std::ref(jobs), std::move(coordinator),
-                                                          query);
-  query->connect(std::make_shared<Mailbox>(std::move(actor)));
+caf::actor spawn_coordinator(caf::actor_system& system, JobRunner& jobs,
+                             std::unique_ptr<Coordinator> coordinator,
+                             std::shared_ptr<QueryRun> query) {
+  auto actor =
+      system.spawn<StateActor<CoordinatorState>>(std::ref(jobs), std::move(coordinator), query);
+  query->connect(std::make_shared<Mailbox>(actor));
+  return actor;
 }
 
 std::unique_ptr<QueryActors> make_threaded_actors(std::uint32_t threads, std::uint32_t io_threads) {

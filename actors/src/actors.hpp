@@ -42,7 +42,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(libstream::EndTask)
 namespace libstream {
 
 /// Spawns the coordinator's actor and connects the query to it.
-void spawn_coordinator(caf::actor_system& system, JobRunner& jobs,
-                       std::unique_ptr<Coordinator> coordinator, std::shared_ptr<QueryRun> query);
+caf::actor spawn_coordinator(caf::actor_system& system, JobRunner& jobs,
+                             std::unique_ptr<Coordinator> coordinator,
+                             std::shared_ptr<QueryRun> query);
 
 }  // namespace libstream

@@ -98,12 +98,12 @@ class Coordinator {
   Phase phase_ = Phase::launching;
   std::exception_ptr error_;
   std::uint32_t restarts_ = 0;
-  std::size_t jobs_ = 0;       ///< on the I/O pool
+  std::size_t jobs_ = 0;  ///< on the I/O pool
   bool tasks_alive_ = false;
   bool tasks_ending_ = false;
-  bool stopping_ = false;      ///< plan nothing more
-  bool dropping_ = false;      ///< and give up what is not being decided
-  bool exhausted_ = false;     ///< the trigger asks for no more
+  bool stopping_ = false;   ///< plan nothing more
+  bool dropping_ = false;   ///< and give up what is not being decided
+  bool exhausted_ = false;  ///< the trigger asks for no more
 
   std::optional<EpochRun> running_;  ///< in the data plane
   std::deque<EpochRun> reported_;    ///< the front one may be under decision
@@ -120,7 +120,7 @@ class Coordinator {
   Epoch first_epoch_{};  ///< of this start
   Epoch next_epoch_{};
   std::int64_t last_timestamp_ = 0;
-  std::vector<Offset> ends_;  ///< planned so far, by source
+  std::vector<Offset> ends_;     ///< planned so far, by source
   std::vector<Offset> release_;  ///< decided ends that the sources have not been told
   WatermarkTracker watermarks_;
   Watermark used_;            ///< in the newest reported epoch
@@ -132,8 +132,8 @@ class Coordinator {
   std::vector<Waiter> waiters_;
   std::uint64_t sleep_ = 0;  ///< number of the newest sleep; older wake-ups are stale
   bool sleeping_ = false;
-  std::int64_t idle_since_ = -1;   ///< steady µs
-  std::int64_t last_event_ = 0;    ///< steady µs of the last progress
+  std::int64_t idle_since_ = -1;           ///< steady µs
+  std::int64_t last_event_ = 0;            ///< steady µs of the last progress
   std::optional<std::int64_t> next_slot_;  ///< processing time: ms
   std::int64_t trigger_wall_ms_ = 0;
   std::int64_t triggered_ = 0;

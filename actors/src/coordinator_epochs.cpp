@@ -123,11 +123,18 @@ void Coordinator::hand_out(const EpochStart& start) {
 }
 
 void Coordinator::store(OperatorId op, std::uint32_t partition, std::string changes) {
-  ++running_->missing;
   const auto epoch = running_->entry.epoch;
+  if (changes.size() <= Term::inline_limit) {  // goes into the entry: nothing to wait for
+    running_->entry.changes.push_back(
+        term_->store_changes(op, partition, epoch, std::move(changes)));
+    return;
+  }
+  ++running_->missing;
   auto stored = std::make_shared<TaskChanges>();
-  run([stored, op, partition, epoch, term = term_,
-       changes = std::move(changes)] { *stored = term->store_changes(op, partition, epoch, changes); },
+  run(
+      [stored, op, partition, epoch, term = term_, changes = std::move(changes)] {
+        *stored = term->store_changes(op, partition, epoch, changes);
+      },
       [this, stored, epoch] {
         if (!running_ || running_->entry.epoch != epoch || phase_ != Phase::running) return;
         running_->entry.changes.push_back(std::move(*stored));

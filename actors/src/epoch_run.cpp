@@ -85,10 +85,9 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     if (sum.metrics.event_times && !progress.event_time) {
       const auto& times = *sum.metrics.event_times;
       const auto mean = times.rows > 0 ? times.sum / static_cast<double>(times.rows) : 0.0;
-      progress.event_time =
-          QueryProgress::EventTimes{floor_to_milliseconds(times.min),
-                                    floor_to_milliseconds(times.max),
-                                    floor_to_milliseconds(static_cast<std::int64_t>(mean))};
+      progress.event_time = QueryProgress::EventTimes{
+          floor_to_milliseconds(times.min), floor_to_milliseconds(times.max),
+          floor_to_milliseconds(static_cast<std::int64_t>(mean))};
     }
   }
   for (std::size_t i = nodes.size(); i-- > 0;) {

@@ -66,8 +66,7 @@ void Inputs::processed(std::uint32_t index, std::size_t bytes) {
   channel.bytes += bytes;
   ++channel.batches;
   if (channel.bytes * 4 < limits_.bytes && channel.batches * 4 < limits_.batches) return;
-  host_->send(channel.sender.task,
-              Credit{channel.sender.channel, channel.bytes, channel.batches});
+  host_->send(channel.sender.task, Credit{channel.sender.channel, channel.bytes, channel.batches});
   channel.bytes = 0;
   channel.batches = 0;
 }

@@ -4,8 +4,8 @@
 
 namespace libstream {
 
-OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits,
-                           std::uint32_t key_groups, std::unique_ptr<Operator> op)
+OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
+                           std::unique_ptr<Operator> op)
     : wiring_(std::move(wiring)),
       inputs_(wiring_, limits),
       outputs_(wiring_, limits, key_groups),

@@ -75,8 +75,7 @@ bool Outputs::has_credit(const Channel& channel, std::size_t bytes) const {
 void Outputs::put(std::uint32_t index, BatchPtr batch) {
   auto& channel = channels_[index];
   ChannelMessage message{channel.receiver.channel, channel.sequence++, std::move(batch)};
-  if (!channel.waiting.empty() ||
-      !has_credit(channel, std::get<BatchPtr>(message.body)->bytes())) {
+  if (!channel.waiting.empty() || !has_credit(channel, std::get<BatchPtr>(message.body)->bytes())) {
     channel.waiting.push_back(std::move(message));
   } else {
     send(channel, std::move(message));

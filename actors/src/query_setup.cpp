@@ -18,7 +18,8 @@ std::vector<std::uint32_t> nodes_of(const Topology& topology, TopologyNode::Kind
 }
 
 /// Where the sinks of an entry are in today's plan: by description, equal ones in order.
-std::vector<std::uint32_t> match_sinks(const QuerySetup& setup, const std::vector<SinkStage>& stages) {
+std::vector<std::uint32_t> match_sinks(const QuerySetup& setup,
+                                       const std::vector<SinkStage>& stages) {
   auto free = setup.sinks();
   std::vector<std::uint32_t> nodes;
   for (const auto& stage : stages) {
@@ -28,7 +29,8 @@ std::vector<std::uint32_t> match_sinks(const QuerySetup& setup, const std::vecto
     if (found == free.end()) {
       throw Error(ErrorCode::incompatible,
                   "the checkpoint " + setup.root->describe() + " holds rows decided for the sink " +
-                      stage.sink + ", which this query lacks: start it once more with that sink, so "
+                      stage.sink +
+                      ", which this query lacks: start it once more with that sink, so "
                       "that they are committed");
     }
     nodes.push_back(*found);
@@ -95,9 +97,8 @@ std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term&
   const auto groups = setup.topology.key_groups;
   auto op = node.factory({wiring.partition, node.parallelism, groups});
   if (node.stateful) {
-    const auto state =
-        term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
-                   first_group(wiring.partition + 1, groups, node.parallelism));
+    const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
+                                  first_group(wiring.partition + 1, groups, node.parallelism));
     op->restore(*state, late);
   } else {
     op->restore(empty_state(), late);

@@ -55,8 +55,8 @@ class OperatorTask final : public Task {
   std::uint64_t rows_in_ = 0;
 };
 
-/// Reads the units that the coordinator hands it. A blocking reader runs on the I/O pool, one job at
-/// a time, and reads at most `quantum` batches ahead of what the channels take. `quantum` is the
+/// Reads the units that the coordinator hands it. A blocking reader runs on the I/O pool, one job
+/// at a time, and reads at most `quantum` batches ahead of what the channels take. `quantum` is the
 /// weight of the query's scheduler pool: so many batches a turn, then other tasks have theirs.
 class SourceTask final : public Task {
  public:
@@ -86,8 +86,8 @@ class SourceTask final : public Task {
   std::deque<BatchPtr> ready_;
 };
 
-/// Hands rows to a sink writer and stages them at the barrier. Blocking writers run on the I/O pool,
-/// one job at a time, each with all that waits.
+/// Hands rows to a sink writer and stages them at the barrier. Blocking writers run on the I/O
+/// pool, one job at a time, each with all that waits.
 class SinkTask final : public Task {
  public:
   SinkTask(TaskWiring wiring, const ChannelLimits& limits, std::shared_ptr<SinkWriter> writer);

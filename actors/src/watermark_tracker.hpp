@@ -37,8 +37,7 @@ class WatermarkTracker {
 
   /// Largest event time that operator `index` (into `nodes`) saw, µs.
   void observe(std::size_t index, EventTime largest) {
-    values_[index] =
-        std::max(values_[index], floor_to_milliseconds(largest) - delays_[index]);
+    values_[index] = std::max(values_[index], floor_to_milliseconds(largest) - delays_[index]);
   }
   /// The watermark after an epoch that used `used`.
   Watermark next(Watermark used) const {
