@@ -129,6 +129,8 @@ class CoordinatorState final : public CoordinatorHost {
       : self_(self), jobs_(jobs), query_(std::move(query)), coordinator_(std::move(coordinator)) {}
 
   caf::behavior make_behavior() {
+    // Tasks are linked, so that they never outlive this actor; their ends arrive as DOWN.
+    self_->set_exit_handler([](caf::exit_msg&) {});
     self_->set_down_handler([this](caf::down_msg& down) { task_down(down); });
     coordinator_->start(*this);
     return {
@@ -148,7 +150,7 @@ class CoordinatorState final : public CoordinatorHost {
     ending_ = false;
     auto handles = std::make_shared<std::vector<caf::actor>>();
     for (auto& task : tasks) {
-      handles->push_back(self_->spawn<StateActor<TaskState>, caf::monitored>(
+      handles->push_back(self_->spawn<StateActor<TaskState>, caf::monitored + caf::linked>(
           std::ref(jobs_), query_.get(), std::move(task)));
     }
     alive_ = handles->size();
