@@ -111,26 +111,35 @@ void DecisionLog::append(StoredEntry entry) {
   ++position_;
 }
 
-void DecisionLog::check_newest() {
-  const auto found = indexes();
-  if (!found.empty() && found.back() >= position_) {
-    lost(position_);
+void DecisionLog::check_newest() const {
+  for (const auto index : indexes()) {
+    if (index > term_ && find_open(index)) {
+      lost(index);
+    }
   }
+}
+
+std::optional<OpenEntry> DecisionLog::find_open(std::uint64_t index) const {
+  const auto bytes = root_->read(name(index));
+  if (!bytes) {
+    return std::nullopt;
+  }
+  const auto stored =
+      decode_entry(*bytes, index, query_id_,
+                   "log entry " + name(index) + " in the checkpoint " + root_->describe());
+  const auto* open = std::get_if<OpenEntry>(&stored.entry);
+  return open == nullptr ? std::nullopt : std::optional(*open);
 }
 
 void DecisionLog::lost(std::uint64_t index) const {
   std::string winner = "another process";
-  if (const auto bytes = root_->read(name(index))) {
-    const auto stored =
-        decode_entry(*bytes, index, query_id_,
-                     "log entry " + name(index) + " in the checkpoint " + root_->describe());
-    if (const auto* open = std::get_if<OpenEntry>(&stored.entry)) {
-      winner = "process " + std::to_string(open->process) + " on " + open->host;
-    }
+  if (const auto open = find_open(index)) {
+    winner = "process " + std::to_string(open->process) + " on " + open->host;
   }
   throw Error(ErrorCode::conflict, winner + " has taken over the checkpoint " + root_->describe() +
                                        " (entry " + name(index) + "); term " +
-                                       std::to_string(term_) + " ends without a trace");
+                                       std::to_string(term_) +
+                                       " has lost it and ends; nothing it left counts");
 }
 
 }  // namespace libstream::checkpoint

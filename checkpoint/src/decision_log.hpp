@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,14 +35,15 @@ class DecisionLog final {
   std::uint64_t position() const { return position_; }
   /// Removes an entry that nobody needs; never an `open`, and older ones first.
   void remove(std::uint64_t index) { root_->remove(name(index)); }
-  /// Throws Error(conflict) when a later term has begun.
-  void check_newest();
+  /// Throws Error(conflict) when a later term has begun. From any thread.
+  void check_newest() const;
 
   static std::string name(std::uint64_t index);
 
  private:
   std::vector<std::uint64_t> indexes() const;
   bool try_read(std::vector<StoredEntry>& entries);
+  std::optional<OpenEntry> find_open(std::uint64_t index) const;
   [[noreturn]] void lost(std::uint64_t index) const;
 
   std::shared_ptr<CheckpointRoot> root_;

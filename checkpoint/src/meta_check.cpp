@@ -81,13 +81,15 @@ void check_compatible(const CheckpointMeta& recorded, const CheckpointMeta& give
 CheckpointMeta settle_meta(CheckpointRoot& root, const CheckpointMeta& meta) {
   auto found = root.read(meta_name);
   if (!found) {
-    if (!root.list("log/").empty()) {
+    const bool has_log = !root.list("log/").empty();
+    found = has_log ? root.read(meta_name) : std::nullopt;  // another start may just have begun
+    if (has_log && !found) {
       throw Error(ErrorCode::corrupt,
                   "the checkpoint " + root.describe() +
                       " has a log but its file meta is missing; restore the checkpoint from a "
                       "copy, or start over with an empty checkpoint and an empty output");
     }
-    if (put_own(root, meta_name, encode_meta(meta))) {
+    if (!found && put_own(root, meta_name, encode_meta(meta))) {
       return meta;
     }
     found = root.read(meta_name);

@@ -63,10 +63,7 @@ class DurableTerm final : public Term {
     try {
       restore();
     } catch (const Error& error) {
-      // Files that vanish while they are read are no damage where a later term removed them.
-      if (error.code() == ErrorCode::corrupt) {
-        log_.check_newest();
-      }
+      prefer_lost(error);
       throw;
     }
   }
@@ -108,9 +105,16 @@ class DurableTerm final : public Term {
 
   void restore();
   void check_alive() const;
+  /// Files that vanish while they are read are no damage where a later term removed them.
+  void prefer_lost(const Error& error) const {
+    if (error.code() == ErrorCode::corrupt) {
+      log_.check_newest();
+    }
+  }
   void append(StoredEntry stored);
   void spill(StoredEntry& stored);
   void fold();
+  void apply(const Decided& decided);
   void save_snapshot();
   void clean();
   std::set<std::string> snapshot_in_work() const;
@@ -267,7 +271,7 @@ void DurableTerm::fold() {
       unfolded_.pop_front();
     }
     try {
-      unsaved_bytes_ += apply_changes(next.epoch, next.changes, *files_, *store_);
+      apply(next);
     } catch (const Error&) {
       // A store that took half of an epoch is none: no snapshot may come of it.
       const std::lock_guard lock(mutex_);
@@ -275,6 +279,15 @@ void DurableTerm::fold() {
       throw;
     }
     folded_ = static_cast<std::int64_t>(libstream::number(next.epoch));
+  }
+}
+
+void DurableTerm::apply(const Decided& decided) {
+  try {
+    unsaved_bytes_ += apply_changes(decided.epoch, decided.changes, *files_, *store_);
+  } catch (const Error& error) {
+    prefer_lost(error);
+    throw;
   }
 }
 
