@@ -3,20 +3,17 @@
 using namespace libstream;
 using namespace std::chrono_literals;
 
-int main(int argc, char** argv) {
-  if (argc != 3) return 2;  // readme_example INPUT_DIRECTORY CHECKPOINT_DIRECTORY
-  Session session{{.threads = 2, .partitions = 2}};
-
-  Query query = session.read_stream()
-                    .schema("scheduled timestamp, delay int, origin string")
-                    .option("maxFilesPerTrigger", 1)
-                    .option("fileOrder", "name")
-                    .json(argv[1])
-                    .with_watermark("scheduled", 2h)
-                    .group_by("origin", window("scheduled", 1h))
-                    .agg(count().as("flights"), max("delay").as("worst_delay"))
-                    .write_stream()
-                    .output_mode(OutputMode::append)
+int main(int, char** argv) {
+  Session session{{.threads = 2, .partitions = 1}};
+  auto readings = session.read_stream()
+                      .schema("sensor string, time timestamp, celsius double")
+                      .option("maxFilesPerTrigger", 1)
+                      .json(argv[1]);  // A directory; new files are new data.
+  auto means = readings.with_watermark("time", 10min)
+                   .group_by("sensor", window("time", 10min))
+                   .agg(avg("celsius").as("mean"), count().as("n"));
+  Query query = means.write_stream()
+                    .output_mode(OutputMode::update)
                     .trigger(Trigger::available_now())
                     .checkpoint(argv[2])
                     .console()
