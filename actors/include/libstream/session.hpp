@@ -13,10 +13,10 @@
 namespace libstream {
 
 struct SessionOptions {
-  std::uint32_t threads = 0;      ///< actor workers; 0 = number of cores
-  std::uint32_t io_threads = 2;   ///< blocking work: files, fsync, commits
-  std::uint32_t partitions = 4;   ///< tasks of a keyed operator; may change at a restart
-  std::uint32_t key_groups = 128; ///< fixed by a query's first start
+  std::uint32_t threads = 0;       ///< actor workers; 0 = number of cores
+  std::uint32_t io_threads = 2;    ///< blocking work: files, fsync, commits
+  std::uint32_t partitions = 4;    ///< tasks of a keyed operator; may change at a restart
+  std::uint32_t key_groups = 128;  ///< fixed by a query's first start
   /// What a channel may hold unprocessed; also bounds memory under back pressure.
   std::size_t channel_bytes = 1U << 20;
   std::size_t channel_batches = 16;

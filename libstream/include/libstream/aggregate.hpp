@@ -71,7 +71,7 @@ std::vector<std::string> aggregate_names();
 struct AggregateCall {
   AggregatePtr function;
   std::vector<BoundPtr> arguments;
-  BoundPtr filter;  ///< may be null
+  BoundPtr filter;   ///< may be null
   std::string name;  ///< of the output column
 };
 

@@ -45,7 +45,7 @@ using BatchPtr = std::shared_ptr<const Batch>;
 BatchPtr make_batch(std::vector<ColumnPtr> columns);
 /// For batches without columns (count(*) needs only a row count).
 BatchPtr make_batch(std::vector<ColumnPtr> columns, std::size_t rows);
-/// The given rows; keeps kind and hashes, drops the event-time range unless `all`.
+/// The given rows; keeps kind, hashes and the event-time range (wide, but true).
 BatchPtr gather(const Batch& batch, std::span<const std::uint32_t> rows);
 BatchPtr slice(const Batch& batch, std::size_t begin, std::size_t count);
 

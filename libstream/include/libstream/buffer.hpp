@@ -51,7 +51,8 @@ struct StringView {
 
   StringView() : rest{} {}
   /// Keeps a pointer to `text` where it is longer than the inline limit.
-  explicit StringView(std::string_view text) : length(static_cast<std::uint32_t>(text.size())), rest{} {
+  explicit StringView(std::string_view text)
+      : length(static_cast<std::uint32_t>(text.size())), rest{} {
     if (text.size() <= inline_limit) {
       std::memcpy(reinterpret_cast<char*>(this) + 4, text.data(), text.size());
     } else {

@@ -112,7 +112,8 @@ class ColumnBuilder {
   /// Keeps a view; `keep` (see keep_alive) must own the bytes.
   void append_view(StringView view) { append(view); }
   void keep_alive(BufferPtr heap);
-  /// Array: call after appending `n` elements to child(0). Structure: after appending to each child.
+  /// Array: call after appending `n` elements to child(0). Structure: after appending to each
+  /// child.
   void append_array(std::size_t n);
   void append_structure();
   ColumnBuilder& child(std::size_t index);

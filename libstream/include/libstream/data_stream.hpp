@@ -27,8 +27,9 @@ class DataStream {
 
   DataStream select(std::vector<ColumnArgument> columns) const;
   template <class... Columns>
-    requires(sizeof...(Columns) > 0 && (std::is_convertible_v<Columns, ColumnArgument> && ...))
-  DataStream select(Columns&&... columns) const {
+  requires(sizeof...(Columns) > 0 && (std::is_convertible_v<Columns, ColumnArgument> &&
+                                      ...)) DataStream select(Columns&&... columns)
+  const {
     return select(std::vector<ColumnArgument>{ColumnArgument(std::forward<Columns>(columns))...});
   }
   DataStream where(const Expression& condition) const;
@@ -49,8 +50,8 @@ class DataStream {
 
   GroupedStream group_by(std::vector<ColumnArgument> keys) const;
   template <class... Keys>
-    requires(std::is_convertible_v<Keys, ColumnArgument> && ...)
-  GroupedStream group_by(Keys&&... keys) const;
+  requires(std::is_convertible_v<Keys, ColumnArgument>&&...) GroupedStream group_by(Keys&&... keys)
+  const;
   /// Aggregates over all rows: one group.
   DataStream agg(std::vector<Expression> aggregates) const;
   DataStream union_all(const DataStream& other) const;
@@ -78,11 +79,12 @@ class GroupedStream {
 
   DataStream agg(std::vector<Expression> aggregates) const;
   template <class... Aggregates>
-    requires(sizeof...(Aggregates) > 0 && (std::is_convertible_v<Aggregates, Expression> && ...))
-  DataStream agg(Aggregates&&... aggregates) const {
+  requires(sizeof...(Aggregates) > 0 && (std::is_convertible_v<Aggregates, Expression> &&
+                                         ...)) DataStream agg(Aggregates&&... aggregates)
+  const {
     return agg(std::vector<Expression>{Expression(std::forward<Aggregates>(aggregates))...});
   }
-  DataStream count() const;  ///< column "count"
+  DataStream count() const;                       ///< column "count"
   DataStream sum(std::string_view column) const;  ///< column "sum(x)"
   DataStream mean(std::string_view column) const;
   DataStream avg(std::string_view column) const;
@@ -95,10 +97,9 @@ class GroupedStream {
 };
 
 template <class... Keys>
-  requires(std::is_convertible_v<Keys, ColumnArgument> && ...)
-GroupedStream DataStream::group_by(Keys&&... keys) const {
-  return group_by(std::vector<ColumnArgument>{ColumnArgument(std::forward<Keys>(keys))...});
-}
+requires(std::is_convertible_v<Keys, ColumnArgument>&&...)
+    GroupedStream DataStream::group_by(Keys&&... keys)
+const { return group_by(std::vector<ColumnArgument>{ColumnArgument(std::forward<Keys>(keys))...}); }
 
 /// Names a source. `streaming` false (Session::read) gives the same type, bounded.
 class DataStreamReader {
@@ -110,14 +111,18 @@ class DataStreamReader {
   DataStreamReader& schema(std::string_view text);
   DataStreamReader& schema(Schema schema);
   DataStreamReader& option(std::string_view name, std::string_view value);
-  DataStreamReader& option(std::string_view name, const char* value) { return option(name, std::string_view(value)); }
+  DataStreamReader& option(std::string_view name, const char* value) {
+    return option(name, std::string_view(value));
+  }
   DataStreamReader& option(std::string_view name, std::int64_t value);
-  DataStreamReader& option(std::string_view name, int value) { return option(name, std::int64_t{value}); }
+  DataStreamReader& option(std::string_view name, int value) {
+    return option(name, std::int64_t{value});
+  }
   DataStreamReader& option(std::string_view name, bool value);
 
   DataStream json(std::string_view directory);
   DataStream csv(std::string_view directory);
-  DataStream text(std::string_view directory);  ///< one column "value string"
+  DataStream text(std::string_view directory);        ///< one column "value string"
   DataStream rate(std::int64_t rows_per_second = 1);  ///< "timestamp timestamp, value bigint"
   DataStream socket(std::string_view host, std::uint16_t port);  ///< "value string"
   DataStream memory(const MemoryStream& stream);
@@ -143,9 +148,13 @@ class DataStreamWriter {
   DataStreamWriter& query_name(std::string_view name);
   DataStreamWriter& scheduler_pool(std::string_view name);
   DataStreamWriter& option(std::string_view name, std::string_view value);
-  DataStreamWriter& option(std::string_view name, const char* value) { return option(name, std::string_view(value)); }
+  DataStreamWriter& option(std::string_view name, const char* value) {
+    return option(name, std::string_view(value));
+  }
   DataStreamWriter& option(std::string_view name, std::int64_t value);
-  DataStreamWriter& option(std::string_view name, int value) { return option(name, std::int64_t{value}); }
+  DataStreamWriter& option(std::string_view name, int value) {
+    return option(name, std::int64_t{value});
+  }
   DataStreamWriter& option(std::string_view name, bool value);
 
   // Sinks. Several may be named; all commit under one decision. Options set before apply.

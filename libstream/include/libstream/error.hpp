@@ -47,7 +47,7 @@ class Error : public std::runtime_error {
 }  // namespace libstream
 
 /// Checks what only a bug of ours can break. On in every build.
-#define LIBSTREAM_ASSERT(condition, note)                                         \
-  (static_cast<bool>(condition)                                                   \
-       ? static_cast<void>(0)                                                     \
+#define LIBSTREAM_ASSERT(condition, note) \
+  (static_cast<bool>(condition)           \
+       ? static_cast<void>(0)             \
        : ::libstream::assertion_failed(#condition, __FILE__, __LINE__, (note)))

@@ -34,8 +34,8 @@ class Expression {
   Expression in(std::vector<Value> values) const;
   Expression between(const Expression& low, const Expression& high) const;
   Expression like(std::string_view pattern) const;
-  Expression field(std::string_view name) const;     ///< of a structure: `w.start`
-  Expression element(const Expression& index) const;  ///< of an array, from 0: `a[0]`
+  Expression field(std::string_view name) const;         ///< of a structure: `w.start`
+  Expression element(const Expression& index) const;     ///< of an array, from 0: `a[0]`
   Expression filter(const Expression& condition) const;  ///< aggregates: FILTER (WHERE condition)
   Expression asc() const;
   Expression desc() const;
@@ -81,21 +81,21 @@ Expression call(std::string_view function, std::vector<Expression> arguments);
 /// Where a column is expected a string is a name (`select("k")`), beside an operator a literal
 /// (`col("k") == "a"`). Integers, doubles, bools and durations are literals.
 struct ColumnArgument : Expression {
-  ColumnArgument(Expression e) : Expression(std::move(e)) {}         // NOLINT
-  ColumnArgument(const char* name) : Expression(col(name)) {}        // NOLINT
+  ColumnArgument(Expression e) : Expression(std::move(e)) {}          // NOLINT
+  ColumnArgument(const char* name) : Expression(col(name)) {}         // NOLINT
   ColumnArgument(const std::string& name) : Expression(col(name)) {}  // NOLINT
 };
 struct Operand : Expression {
-  Operand(Expression e) : Expression(std::move(e)) {}  // NOLINT
-  Operand(bool v) : Expression(lit(Value(v))) {}       // NOLINT
-  Operand(int v) : Expression(lit(Value(v))) {}        // NOLINT
-  Operand(std::int64_t v) : Expression(lit(Value(v))) {}  // NOLINT
-  Operand(double v) : Expression(lit(Value(v))) {}     // NOLINT
-  Operand(const char* v) : Expression(lit(Value(v))) {}  // NOLINT
+  Operand(Expression e) : Expression(std::move(e)) {}           // NOLINT
+  Operand(bool v) : Expression(lit(Value(v))) {}                // NOLINT
+  Operand(int v) : Expression(lit(Value(v))) {}                 // NOLINT
+  Operand(std::int64_t v) : Expression(lit(Value(v))) {}        // NOLINT
+  Operand(double v) : Expression(lit(Value(v))) {}              // NOLINT
+  Operand(const char* v) : Expression(lit(Value(v))) {}         // NOLINT
   Operand(const std::string& v) : Expression(lit(Value(v))) {}  // NOLINT
   template <class Rep, class Period>
-    requires(std::ratio_less_equal_v<Period, std::chrono::weeks::period>)
-  Operand(std::chrono::duration<Rep, Period> v)  // NOLINT
+  requires(std::ratio_less_equal_v<Period, std::chrono::weeks::period>)
+      Operand(std::chrono::duration<Rep, Period> v)  // NOLINT
       : Expression(lit(std::chrono::duration_cast<std::chrono::microseconds>(v))) {}
 };
 

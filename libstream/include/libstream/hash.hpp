@@ -40,7 +40,8 @@ inline std::uint32_t owner(std::uint32_t group, std::uint32_t groups, std::uint3
 }
 inline std::uint32_t first_group(std::uint32_t partition, std::uint32_t groups,
                                  std::uint32_t partitions) {
-  return static_cast<std::uint32_t>((std::uint64_t{partition} * groups + partitions - 1) / partitions);
+  return static_cast<std::uint32_t>((std::uint64_t{partition} * groups + partitions - 1) /
+                                    partitions);
 }
 
 }  // namespace libstream

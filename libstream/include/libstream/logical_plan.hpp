@@ -15,17 +15,19 @@ namespace libstream {
 
 /// A source as the user named it; the physical planner makes the Source.
 struct SourceSpec {
-  std::string format;  ///< "json", "csv", "text", "rate", "socket", "memory", "custom", or a connector
+  std::string
+      format;  ///< "json", "csv", "text", "rate", "socket", "memory", "custom", or a connector
   std::string path;
   Options options;
-  Schema schema;       ///< empty where the format has one of its own
+  Schema schema;  ///< empty where the format has one of its own
   bool streaming = true;
-  std::shared_ptr<Source> custom;     ///< format "custom"
-  std::shared_ptr<void> memory;       ///< format "memory": the MemoryStream's shared part
+  std::shared_ptr<Source> custom;  ///< format "custom"
+  std::shared_ptr<void> memory;    ///< format "memory": the MemoryStream's shared part
 };
 
 /// A call for each epoch's rows; see DataStreamWriter::foreach_batch.
-using ForeachBatch = std::function<void(const std::vector<BatchPtr>& rows, const Schema& schema, Epoch)>;
+using ForeachBatch =
+    std::function<void(const std::vector<BatchPtr>& rows, const Schema& schema, Epoch)>;
 
 /// A sink as the user named it.
 struct SinkSpec {
@@ -33,7 +35,7 @@ struct SinkSpec {
   std::string path;
   Options options;
   std::shared_ptr<Sink> custom;
-  std::shared_ptr<void> memory;       ///< format "memory": the MemoryTable's shared part
+  std::shared_ptr<void> memory;  ///< format "memory": the MemoryTable's shared part
   ForeachBatch foreach_batch;
 };
 
@@ -43,18 +45,18 @@ using PlanPtr = std::shared_ptr<const LogicalPlan>;
 /// What the user asked for, as a tree of immutable nodes; nothing is looked up yet.
 struct LogicalPlan {
   enum class Kind {
-    source,     ///< `source`
-    project,    ///< `expressions` (select; star allowed; explode allowed as one of them)
-    filter,     ///< `expressions[0]`
-    watermark,  ///< `column`, `delay`
-    aggregate,  ///< `keys`, `expressions` (aggregates)
-    join,       ///< inputs left, right; `expressions[0]` condition; `join_type` (a later issue)
-    union_all,  ///< all inputs, by position
-    deduplicate,///< `keys` (empty = all columns); `within_watermark`
-    limit,      ///< `count`
-    sort,       ///< `expressions` with asc/desc; above complete aggregations only
-    alias,      ///< `column`: names a side for joins
-    operation,  ///< a custom operator: `custom`
+    source,       ///< `source`
+    project,      ///< `expressions` (select; star allowed; explode allowed as one of them)
+    filter,       ///< `expressions[0]`
+    watermark,    ///< `column`, `delay`
+    aggregate,    ///< `keys`, `expressions` (aggregates)
+    join,         ///< inputs left, right; `expressions[0]` condition; `join_type` (a later issue)
+    union_all,    ///< all inputs, by position
+    deduplicate,  ///< `keys` (empty = all columns); `within_watermark`
+    limit,        ///< `count`
+    sort,         ///< `expressions` with asc/desc; above complete aggregations only
+    alias,        ///< `column`: names a side for joins
+    operation,    ///< a custom operator: `custom`
   };
   Kind kind;
   std::vector<PlanPtr> inputs;
@@ -66,10 +68,10 @@ struct LogicalPlan {
   std::string join_type;
   bool within_watermark = false;
   std::int64_t count = 0;
-  std::string name;             ///< `.named()`: identity of state across changed plans
+  std::string name;  ///< `.named()`: identity of state across changed plans
   std::shared_ptr<void> custom;
 
-  bool streaming() const;       ///< any source below is a stream
+  bool streaming() const;  ///< any source below is a stream
 };
 
 }  // namespace libstream

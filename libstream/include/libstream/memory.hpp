@@ -59,7 +59,7 @@ class MemoryTable {
 struct MemoryTable::Shared {
   mutable std::mutex mutex;
   Schema schema;
-  bool replace = false;  ///< complete mode
+  bool replace = false;                                    ///< complete mode
   std::vector<std::pair<Epoch, std::vector<Row>>> epochs;  ///< ascending; committed once each
 };
 

@@ -48,7 +48,8 @@ enum class Flow : std::uint8_t {
 struct OperatorMetrics {
   std::uint64_t late_rows = 0;      ///< rows dropped as late, all handed to the late port
   std::uint64_t filtered_rows = 0;  ///< rows a filter dropped, or null event times a window dropped
-  std::uint64_t dropped_groups = 0;  ///< numRowsDroppedByWatermark as Structured Streaming counts it
+  std::uint64_t dropped_groups =
+      0;  ///< numRowsDroppedByWatermark as Structured Streaming counts it
   bool stateful = false;
   std::uint64_t state_rows = 0;     ///< numRowsTotal after the epoch
   std::uint64_t state_updated = 0;  ///< numRowsUpdated

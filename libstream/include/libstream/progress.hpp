@@ -55,10 +55,10 @@ struct QueryProgress {
   bool no_data = false;
   std::int64_t batch_duration_ms = 0;
   std::uint64_t input_rows = 0;
-  double input_rows_per_second = 0;      ///< NaN or infinite: left out of the JSON
+  double input_rows_per_second = 0;  ///< NaN or infinite: left out of the JSON
   double processed_rows_per_second = 0;
   std::map<std::string, std::int64_t> duration_ms;
-  Watermark watermark;                  ///< used in this epoch
+  Watermark watermark;  ///< used in this epoch
   bool has_watermark = false;
   struct EventTimes {
     std::int64_t min_ms, max_ms, avg_ms;

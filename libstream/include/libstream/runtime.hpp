@@ -14,15 +14,15 @@ namespace libstream {
 /// Everything that `DataStreamWriter::start` hands over.
 struct QuerySpec {
   PlanPtr plan;
-  std::vector<SinkSpec> sinks;      ///< at least one; all under one decision
+  std::vector<SinkSpec> sinks;  ///< at least one; all under one decision
   std::optional<SinkSpec> late_sink;
   OutputMode output_mode = OutputMode::append;
   Trigger trigger;
-  std::string checkpoint;           ///< directory; empty: a temporary one, for sinks that allow it
+  std::string checkpoint;  ///< directory; empty: a temporary one, for sinks that allow it
   std::shared_ptr<CheckpointRoot> checkpoint_root;  ///< instead of a directory
   std::string name;
   std::string scheduler_pool;
-  Options options;                  ///< "noDataEpochs", "watermarkPolicy", "snapshotEpochs", …
+  Options options;  ///< "noDataEpochs", "watermarkPolicy", "snapshotEpochs", …
 };
 
 /// What starts queries: the embedded session, later a cluster.

@@ -42,6 +42,7 @@ class Schema {
 bool same_name(std::string_view a, std::string_view b);
 
 /// Up to three of `names` that resemble `name`, best first, for "did you mean".
-std::vector<std::string> similar_names(std::string_view name, const std::vector<std::string>& names);
+std::vector<std::string> similar_names(std::string_view name,
+                                       const std::vector<std::string>& names);
 
 }  // namespace libstream

@@ -25,7 +25,7 @@ struct ReadUnit {
 
 /// What a source offers for the next epoch.
 struct PlannedRange {
-  Offset start;   ///< empty in the first epoch
+  Offset start;  ///< empty in the first epoch
   Offset end;
   Offset latest;  ///< newest known position, empty where unknown
   std::vector<ReadUnit> units;

@@ -35,9 +35,9 @@ using OperatorFactory = std::function<std::unique_ptr<Operator>(const OperatorCo
 struct TopologyNode {
   enum class Kind : std::uint8_t { source, op, sink };
   Kind kind = Kind::op;
-  std::string name;          ///< "partial aggregate", for progress, explain and messages
+  std::string name;  ///< "partial aggregate", for progress, explain and messages
   std::uint32_t parallelism = 1;
-  Schema schema;             ///< of port 0
+  Schema schema;  ///< of port 0
 
   std::shared_ptr<Source> source;  ///< Kind::source
   OperatorFactory factory;         ///< Kind::op

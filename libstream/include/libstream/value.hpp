@@ -20,15 +20,15 @@ struct Value {
   std::variant<std::monostate, bool, std::int64_t, double, int128, std::string, ValueList> data;
 
   Value() = default;
-  Value(std::nullptr_t) {}                                       // NOLINT: implicit on purpose
-  Value(bool v) : data(v) {}                                     // NOLINT
-  Value(int v) : data(std::int64_t{v}) {}                        // NOLINT
-  Value(std::int64_t v) : data(v) {}                             // NOLINT
-  Value(double v) : data(v) {}                                   // NOLINT
-  Value(int128 v) : data(v) {}                                   // NOLINT
-  Value(const char* v) : data(std::string(v)) {}                 // NOLINT
-  Value(std::string v) : data(std::move(v)) {}                   // NOLINT
-  Value(ValueList v) : data(std::move(v)) {}                     // NOLINT
+  Value(std::nullptr_t) {}                        // NOLINT: implicit on purpose
+  Value(bool v) : data(v) {}                      // NOLINT
+  Value(int v) : data(std::int64_t{v}) {}         // NOLINT
+  Value(std::int64_t v) : data(v) {}              // NOLINT
+  Value(double v) : data(v) {}                    // NOLINT
+  Value(int128 v) : data(v) {}                    // NOLINT
+  Value(const char* v) : data(std::string(v)) {}  // NOLINT
+  Value(std::string v) : data(std::move(v)) {}    // NOLINT
+  Value(ValueList v) : data(std::move(v)) {}      // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(data); }
   bool boolean() const { return std::get<bool>(data); }

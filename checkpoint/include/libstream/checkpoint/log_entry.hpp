@@ -56,15 +56,15 @@ struct EpochEntry {
   bool no_data = false;
   std::vector<Offset> source_ends;  ///< in plan order; empty text = nothing read yet
   std::vector<TaskChanges> changes;
-  std::vector<SinkStage> sinks;     ///< in plan order, the late sink last
-  Watermark watermark;              ///< used in this epoch (We)
-  Watermark next_watermark;         ///< what the maxima give for the next
-  std::vector<std::int64_t> watermark_values;  ///< per watermark operator, ms: running maximum of
-                                               ///< (event time - delay); INT64_MIN = none yet
+  std::vector<SinkStage> sinks;                  ///< in plan order, the late sink last
+  Watermark watermark;                           ///< used in this epoch (We)
+  Watermark next_watermark;                      ///< what the maxima give for the next
+  std::vector<std::int64_t> watermark_values;    ///< per watermark operator, ms: running maximum of
+                                                 ///< (event time - delay); INT64_MIN = none yet
   std::optional<std::int64_t> earliest_timeout;  ///< ms, processing time
   std::map<std::string, std::uint64_t> totals;   ///< cumulative counters (QueryProgress::totals)
-  std::int64_t committed_through = -1;  ///< epochs ≤ this are committed in all sinks
-  std::optional<SnapshotReference> snapshot;  ///< newest complete one
+  std::int64_t committed_through = -1;           ///< epochs ≤ this are committed in all sinks
+  std::optional<SnapshotReference> snapshot;     ///< newest complete one
 };
 
 struct CloseEntry {

@@ -14,8 +14,8 @@ namespace libstream {
 struct TermOptions {
   std::string host;
   std::int64_t process = 0;
-  std::uint64_t snapshot_epochs = 20;             ///< a snapshot is due after so many epochs,
-  std::uint64_t snapshot_bytes = 256ULL << 20;    ///< or so many bytes of changelog
+  std::uint64_t snapshot_epochs = 20;           ///< a snapshot is due after so many epochs,
+  std::uint64_t snapshot_bytes = 256ULL << 20;  ///< or so many bytes of changelog
   std::uint64_t retained_snapshots = 2;
   /// RocksDB's folder on local disk (a cache, wiped at each open); empty: state is kept in memory
   /// (simulation, tests).
@@ -25,8 +25,8 @@ struct TermOptions {
 /// Where a query stands when a term begins.
 struct RestoredQuery {
   std::string query_id;
-  bool fresh = false;                 ///< no decision yet
-  std::optional<EpochEntry> last;     ///< newest decision (changes and handles included)
+  bool fresh = false;              ///< no decision yet
+  std::optional<EpochEntry> last;  ///< newest decision (changes and handles included)
   std::int64_t committed_through = -1;
   /// Decided and possibly not committed: to be committed again, in order, before anything else.
   struct Pending {

@@ -15,6 +15,7 @@ Schema source_schema(const SourceSpec& spec);
 
 /// Makes the sink of a spec ("console", "json", "csv", "memory", "foreach_batch", "none",
 /// "custom"). `mode`: file sinks take append only.
-std::shared_ptr<Sink> make_sink(const SinkSpec& spec, OutputMode mode, const Environment& environment);
+std::shared_ptr<Sink> make_sink(const SinkSpec& spec, OutputMode mode,
+                                const Environment& environment);
 
 }  // namespace libstream

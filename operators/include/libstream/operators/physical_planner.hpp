@@ -9,7 +9,7 @@ namespace libstream {
 struct PlannerOptions {
   std::uint32_t partitions = 4;  ///< tasks of a keyed operator; of a source at most this
   std::uint32_t key_groups = 128;
-  bool strict = false;           ///< refuse our extensions (conformance)
+  bool strict = false;  ///< refuse our extensions (conformance)
 };
 
 /// Analyses, optimises and turns a query into a physical graph. Opens nothing: sources and sinks

@@ -1,0 +1,180 @@
+#include <libstream/environment.hpp>
+#include <libstream/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace libstream {
+namespace {
+
+[[noreturn]] void fail(const std::string& action, const std::string& path, int error = errno) {
+  throw Error(error == EEXIST ? ErrorCode::conflict : ErrorCode::io,
+              "cannot " + action + " " + path + ": " + std::strerror(error));
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
+
+ private:
+  int number_;
+};
+
+int open_file(const std::string& path, int flags, const char* action) {
+  const int number = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+  if (number < 0) fail(action, path);
+  return number;
+}
+
+class LocalFile final : public WritableFile {
+ public:
+  explicit LocalFile(const std::string& path)
+      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create")) {}
+
+  void append(std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const auto written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() override {
+    if (::fdatasync(file_.get()) != 0) fail("sync", path_);
+  }
+  void close() override {
+    const int number = file_.release();
+    if (number >= 0 && ::close(number) != 0) fail("close", path_);
+  }
+
+ private:
+  std::string path_;
+  Descriptor file_;
+};
+
+FileStatus to_status(const std::string& path, const struct stat& info) {
+  FileStatus status;
+  status.path = path;
+  status.size = static_cast<std::uint64_t>(info.st_size);
+  status.modified_nanoseconds = info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec;
+  status.directory = S_ISDIR(info.st_mode);
+  return status;
+}
+
+class LocalFileSystem final : public FileSystem {
+ public:
+  std::string read(const std::string& path) override {
+    const auto found = status(path);
+    if (!found) fail("read", path, ENOENT);
+    return read(path, 0, found->size);
+  }
+
+  std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
+    const Descriptor file(open_file(path, O_RDONLY, "open"));
+    std::string bytes(size, '\0');
+    std::size_t done = 0;
+    while (done < size) {
+      const auto got =
+          ::pread(file.get(), bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) fail("read", path);
+      if (got == 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    bytes.resize(done);
+    return bytes;
+  }
+
+  std::unique_ptr<WritableFile> create(const std::string& path) override {
+    return std::make_unique<LocalFile>(path);
+  }
+
+  std::optional<FileStatus> status(const std::string& path) override {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) == 0) return to_status(path, info);
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    fail("look at", path);
+  }
+
+  std::vector<FileStatus> list(const std::string& directory) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(directory.c_str()), ::closedir);
+    if (!handle) fail("list", directory);
+    std::vector<FileStatus> entries;
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(handle.get());
+      if (entry == nullptr) break;
+      const std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      std::string path = directory;
+      if (path.back() != '/') path += '/';
+      path += name;
+      struct stat info {};
+      // Gone between the listing and the look: not an entry.
+      if (::stat(path.c_str(), &info) == 0) entries.push_back(to_status(path, info));
+    }
+    if (errno != 0) fail("list", directory);
+    std::sort(entries.begin(), entries.end(),
+              [](const FileStatus& a, const FileStatus& b) { return a.path < b.path; });
+    return entries;
+  }
+
+  void create_directories(const std::string& path) override {
+    for (std::size_t at = 1; at <= path.size(); ++at) {
+      if (at < path.size() && path[at] != '/') continue;
+      const std::string part = path.substr(0, at);
+      if (::mkdir(part.c_str(), 0777) == 0) continue;
+      const int error = errno;
+      const auto found = status(part);
+      if (found && found->directory) continue;
+      throw Error(ErrorCode::io, "cannot create the directory " + part + ": " +
+                                     std::strerror(found ? ENOTDIR : error));
+    }
+  }
+
+  bool link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return true;
+    if (errno == EEXIST) return false;
+    fail("link " + from + " to", to);
+  }
+
+  bool remove(const std::string& path) override {
+    if (::unlink(path.c_str()) == 0) return true;
+    if (errno == ENOENT) return false;
+    if ((errno == EISDIR || errno == EPERM) && ::rmdir(path.c_str()) == 0) return true;
+    fail("remove", path);
+  }
+
+  void sync_directory(const std::string& path) override {
+    const Descriptor directory(open_file(path, O_RDONLY | O_DIRECTORY, "open"));
+    if (::fsync(directory.get()) != 0) fail("sync", path);
+  }
+
+  bool same_file(const std::string& a, const std::string& b) override {
+    struct stat first {};
+    struct stat second {};
+    if (::stat(a.c_str(), &first) != 0) fail("look at", a);
+    if (::stat(b.c_str(), &second) != 0) fail("look at", b);
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<FileSystem> local_file_system() { return std::make_shared<LocalFileSystem>(); }
+
+}  // namespace libstream
