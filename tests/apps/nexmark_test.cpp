@@ -5,6 +5,8 @@
 #include "supply.hpp"
 #include "words.hpp"
 
+#include <libstream/error.hpp>
+
 #include <doctest/doctest.h>
 
 #include <map>
