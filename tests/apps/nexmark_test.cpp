@@ -91,12 +91,12 @@ TEST_CASE("The pool is cycled with its event time shifted on") {
   const auto supply = bid_supply(options_with_seed(seed), false);
   const std::uint64_t cycle = supply->samples();
   CHECK(cycle * supply->rows(supply->events_per_batch()) * 88 >= pool_bytes);
-  const auto& original = *supply->batch(1)->columns[5];
-  const auto& shifted = *supply->batch(cycle + 1)->columns[5];
+  const ColumnPtr original = supply->batch(1)->columns[5];
+  const ColumnPtr shifted = supply->batch(cycle + 1)->columns[5];
   const auto events = static_cast<std::int64_t>(cycle * supply->events_per_batch());
-  for (std::size_t row = 0; row < original.size(); ++row) {
-    REQUIRE(shifted.values<std::int64_t>()[row] ==
-            original.values<std::int64_t>()[row] + events);  // 1 µs an event.
+  for (std::size_t row = 0; row < original->size(); ++row) {
+    REQUIRE(shifted->values<std::int64_t>()[row] ==
+            original->values<std::int64_t>()[row] + events);  // 1 µs an event.
   }
   CHECK(supply->batch(cycle + 1)->columns[2] == supply->batch(1)->columns[2]);
 }
