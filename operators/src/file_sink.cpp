@@ -253,7 +253,7 @@ StagedFile decode_staged_file(const std::string& bytes) {
   in >> file.size >> file.crc;
   const bool names = !file.final_name.empty() && !file.staged_name.empty() &&
                      (file.final_name + file.staged_name).find('/') == std::string::npos;
-  if (!in || magic != handle_magic || !names) {
+  if (!in || in.get() != '\n' || magic != handle_magic || !names) {
     throw Error(ErrorCode::corrupt, "a handle of the file sink is malformed");
   }
   return file;
