@@ -38,7 +38,10 @@ std::uint64_t DecisionLog::open(OpenEntry entry) {
         position_ = slot + 1;
         return term_;
       }
-      // The slot had been used and cleaned: this `open` fences nobody, and readers pass over it.
+      // A later `open` has taken over; two starts must not go on outbidding each other.
+      term_ = slot;
+      check_newest();
+      // Else the slot had been used and cleaned: this `open` fences nobody.
       slot = taken.back() + 1;
     } else {
       ++slot;

@@ -24,7 +24,8 @@ class DecisionLog final {
   DecisionLog(std::shared_ptr<CheckpointRoot> root, std::string query_id)
       : root_(std::move(root)), query_id_(std::move(query_id)) {}
 
-  /// Writes `open` at the end; returns its index, the number of the term.
+  /// Writes `open` at the end; returns its index, the number of the term. Error(conflict): a later
+  /// start has taken over meanwhile.
   std::uint64_t open(OpenEntry entry);
   /// Entries before the own `open` that are still there, oldest first; call after `open`. Throws
   /// Error(corrupt) for gaps, Error(conflict) when a later term cleans up meanwhile.

@@ -11,6 +11,23 @@ namespace libstream {
 namespace checkpoint {
 namespace {
 
+Error short_file(const StateFile& file) {
+  return {ErrorCode::corrupt, "snapshot file " + file.name + " (CRC " + std::to_string(file.crc) +
+                                  ") ends within an operator"};
+}
+
+std::uint64_t take_number(std::string_view& from, unsigned bytes, const StateFile& file) {
+  if (from.size() < bytes) {
+    throw short_file(file);
+  }
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < bytes; ++i) {
+    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i);
+  }
+  from.remove_prefix(bytes);
+  return value;
+}
+
 /// The model: a sorted map an operator. Its snapshot is one file of, for each operator, u32 id, u64
 /// length (little-endian) and a changelog of puts.
 class MemoryStore final : public SnapshotStore {
@@ -85,42 +102,20 @@ class MemoryStore final : public SnapshotStore {
   void load(const std::vector<StateFile>& files, const ReadSnapshotFile& read) override {
     operators_.clear();
     for (const auto& file : files) {
-      const auto body = read(file);
-      std::string_view rest = body;
-      while (!rest.empty()) {
-        const auto op = OperatorId{static_cast<std::uint32_t>(take_number(rest, 4, file))};
-        const auto size = take_number(rest, 8, file);
-        if (size > rest.size()) {
-          throw short_file(file);
-        }
-        apply(op, rest.substr(0, size));
-        rest.remove_prefix(size);
+      if (!is_dump(file)) {
+        throw Error(ErrorCode::incompatible,
+                    "snapshot file " + file.name +
+                        " was written by RocksDB; give the query a cache directory again");
       }
+      load_dump(file, read(file), *this);
     }
   }
 
  private:
-  static Error short_file(const StateFile& file) {
-    return {ErrorCode::corrupt, "snapshot file " + file.name + " (CRC " + std::to_string(file.crc) +
-                                    ") ends within an operator"};
-  }
-
   static void append_number(std::string& to, std::uint64_t value, unsigned bytes) {
     for (unsigned i = 0; i < bytes; ++i) {
       to.push_back(static_cast<char>((value >> (8 * i)) & 0xff));
     }
-  }
-
-  static std::uint64_t take_number(std::string_view& from, unsigned bytes, const StateFile& file) {
-    if (from.size() < bytes) {
-      throw short_file(file);
-    }
-    std::uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; ++i) {
-      value |= static_cast<std::uint64_t>(static_cast<unsigned char>(from[i])) << (8 * i);
-    }
-    from.remove_prefix(bytes);
-    return value;
   }
 
   using Key = std::pair<std::uint32_t, std::string>;
@@ -128,6 +123,20 @@ class MemoryStore final : public SnapshotStore {
 };
 
 }  // namespace
+
+bool is_dump(const StateFile& file) { return file.name.ends_with(".dump"); }
+
+void load_dump(const StateFile& file, std::string_view body, StateStore& store) {
+  while (!body.empty()) {
+    const auto op = OperatorId{static_cast<std::uint32_t>(take_number(body, 4, file))};
+    const auto size = take_number(body, 8, file);
+    if (size > body.size()) {
+      throw short_file(file);
+    }
+    store.apply(op, body.substr(0, size));
+    body.remove_prefix(size);
+  }
+}
 
 std::unique_ptr<SnapshotStore> memory_snapshot_store() { return std::make_unique<MemoryStore>(); }
 

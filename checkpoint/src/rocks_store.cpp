@@ -233,12 +233,16 @@ class RocksStore final : public SnapshotStore {
     std::filesystem::create_directories(path_, error);
     check_file(error, path_, "create");
     stored_.clear();
+    if (files.size() == 1 && is_dump(files[0])) {
+      open();
+      load_dump(files[0], read(files[0]), *this);
+      return;
+    }
     for (const auto& file : files) {
       const auto name = rocks_name(file.name);
       if (name.empty()) {
-        throw Error(ErrorCode::incompatible,
-                    "snapshot file " + file.name +
-                        " was not written by the RocksDB store; start with the state in memory");
+        throw Error(ErrorCode::corrupt,
+                    "snapshot file " + file.name + " is none that a state store writes");
       }
       write_whole(path_ + "/" + name, read(file));
       if (name.ends_with(".sst")) {

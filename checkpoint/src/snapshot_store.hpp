@@ -30,6 +30,9 @@ class SnapshotStore : public StateStore {
 };
 
 std::unique_ptr<SnapshotStore> memory_snapshot_store();
+/// The snapshot file of the memory store, which every store can take in.
+bool is_dump(const StateFile& file);
+void load_dump(const StateFile& file, std::string_view body, StateStore& store);
 /// RocksDB under `cache_directory`/db, which is wiped first: a cache of decided state. No WAL, for
 /// the truth is in the checkpoint root.
 std::unique_ptr<SnapshotStore> rocks_snapshot_store(const std::string& cache_directory);
