@@ -1,6 +1,8 @@
 #include <libstream/resolved_plan.hpp>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace libstream {
 namespace {
@@ -34,10 +36,11 @@ std::string aggregation(const ResolvedPlan& plan) {
   for (const auto key : plan.keys) keys += (keys.empty() ? "" : ", ") + column_name(plan, key);
   std::string values;
   for (const auto& aggregate : plan.aggregates) {
-    values += (values.empty() ? "" : ", ") + aggregate.function->name() + "(" +
-              texts(aggregate.arguments) + ")" +
-              (aggregate.filter ? " FILTER (WHERE " + aggregate.filter->text + ")" : "") + " AS " +
-              aggregate.name;
+    const auto arguments = aggregate.arguments.empty() ? "*" : texts(aggregate.arguments);
+    auto value = aggregate.function->name() + "(" + arguments + ")";
+    if (aggregate.filter) value += " FILTER (WHERE " + aggregate.filter->text + ")";
+    values += (values.empty() ? "" : ", ") + value;
+    if (value != aggregate.name) values += " AS " + aggregate.name;
   }
   return "aggregate by [" + keys + "] " + values +
          (plan.time_key ? ", event time in " + plan.schema[*plan.time_key].name : "");
@@ -65,11 +68,11 @@ std::string describe(const ResolvedPlan& plan) {
              column_name(plan, plan.column);
     case Kind::windows:
       return "windows over " + column_name(plan, plan.column) + " size " +
-             std::to_string(plan.window_size) + " slide " + std::to_string(plan.window_slide) +
-             " start " + std::to_string(plan.window_start) + " µs";
+             duration_text(plan.window_size) + " slide " + duration_text(plan.window_slide) +
+             (plan.window_start == 0 ? "" : " start " + duration_text(plan.window_start));
     case Kind::watermark:
       return "watermark " + column_name(plan, plan.column) + " delay " +
-             std::to_string(plan.delay_milliseconds) + " ms";
+             duration_text(plan.delay_milliseconds * 1000);
     case Kind::aggregate:
       return aggregation(plan);
     case Kind::union_all:
@@ -103,6 +106,23 @@ bool aggregates_by_event_time(const ResolvedPlan& plan) {
   return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
          std::any_of(plan.inputs.begin(), plan.inputs.end(),
                      [](const ResolvedPtr& input) { return aggregates_by_event_time(*input); });
+}
+
+std::string duration_text(std::int64_t microseconds) {
+  static constexpr std::array<std::pair<std::int64_t, std::string_view>, 6> units{
+      {{86'400'000'000, "day"},
+       {3'600'000'000, "hour"},
+       {60'000'000, "minute"},
+       {1'000'000, "second"},
+       {1'000, "millisecond"},
+       {1, "microsecond"}}};
+  if (microseconds == 0) return "0 seconds";
+  for (const auto& [size, name] : units) {
+    if (microseconds % size != 0) continue;
+    const auto count = microseconds / size;
+    return std::to_string(count) + " " + std::string(name) + (count == 1 ? "" : "s");
+  }
+  return "";
 }
 
 BoundPtr both(const BoundPtr& a, const BoundPtr& b) {

@@ -6,8 +6,7 @@
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/optimiser.hpp>
 
-#include <array>
-#include <utility>
+#include <algorithm>
 
 namespace libstream {
 namespace {
@@ -74,23 +73,6 @@ std::string edge_text(const Topology& topology, const TopologyEdge& edge) {
 }
 
 }  // namespace
-
-std::string duration_text(std::int64_t microseconds) {
-  static constexpr std::array<std::pair<std::int64_t, std::string_view>, 6> units{
-      {{86'400'000'000, "day"},
-       {3'600'000'000, "hour"},
-       {60'000'000, "minute"},
-       {1'000'000, "second"},
-       {1'000, "millisecond"},
-       {1, "microsecond"}}};
-  if (microseconds == 0) return "0 seconds";
-  for (const auto& [size, name] : units) {
-    if (microseconds % size != 0) continue;
-    const auto count = microseconds / size;
-    return std::to_string(count) + " " + std::string(name) + (count == 1 ? "" : "s");
-  }
-  return "";
-}
 
 std::string Topology::explain() const {
   std::string text;

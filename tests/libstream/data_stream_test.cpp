@@ -38,7 +38,8 @@ TEST_CASE("Columns come out under the names that Structured Streaming gives them
   CHECK(columns(rows.group_by("k").min("v")) == "k string, `min(v)` bigint");
   CHECK(columns(rows.group_by("k").max("t")) == "k string, `max(t)` timestamp");
   CHECK(columns(rows.agg({count(), mean("v")})) == "`count(1)` bigint NOT NULL, `avg(v)` double");
-  CHECK(columns(rows.select("s.a", col("s").field("b").as("c"), "K")) == "a int, c string, K string");
+  CHECK(columns(rows.select("s.a", col("s").field("b").as("c"), "K")) ==
+        "a int, c string, K string");
   CHECK(columns(rows.select("s.*")) == "a int, b string");
 }
 
@@ -49,8 +50,7 @@ TEST_CASE("A window key becomes a structure named by its alias or window") {
         "count bigint NOT NULL");
   CHECK(columns(rows.group_by(window("t", "10 minutes").as("w"), "k")
                     .agg(count().as("n"))
-                    .select("w.end", "k", "n")) ==
-        "end timestamp, k string, n bigint NOT NULL");
+                    .select("w.end", "k", "n")) == "end timestamp, k string, n bigint NOT NULL");
 }
 
 TEST_CASE("Columns are added, replaced, renamed, dropped and exploded") {
@@ -62,8 +62,8 @@ TEST_CASE("Columns are added, replaced, renamed, dropped and exploded") {
   CHECK(columns(rows.explode("c", "word")) == "a int, b string, word string");
   CHECK(columns(rows.select(explode("c").as("word"), col("a"))) == "word string, a int");
   CHECK(columns(rows.select(explode("c"))) == "col string");
-  CHECK(columns(rows.select("*", expr("a * 2 AS d")).select("d", "*")) ==
-        "d int, a int, b string, c array<string>, d int");
+  CHECK(columns(rows.select("*", expr("a * 2 AS d")).drop({"b"})) ==
+        "a int, c array<string>, d int");
 }
 
 TEST_CASE("Readers hand on format, path, schema and options") {
@@ -120,6 +120,7 @@ TEST_CASE("A writer hands over sinks, mode, trigger, checkpoint and options") {
 TEST_CASE("A writer refuses to start without a sink, or with an option that no sink takes") {
   const auto rows = stream("a int");
   CHECK(error_of([&] { rows.write_stream().start(); }).find("no sink") != std::string::npos);
-  CHECK(error_of([&] { rows.write_stream().none().option("header", true).start(); })
-            .find("\"header\" belongs to no sink") != std::string::npos);
+  CHECK(error_of([&] {
+          rows.write_stream().none().option("header", true).start();
+        }).find("\"header\" belongs to no sink") != std::string::npos);
 }

@@ -63,6 +63,9 @@ struct ResolvedPlan {
 /// One line a node with its columns' types, the sink's end first, inputs indented.
 std::string to_text(const ResolvedPlan& plan);
 
+/// µs as "10 minutes", in the largest unit that divides it.
+std::string duration_text(std::int64_t microseconds);
+
 /// True where groups end with the watermark here or below.
 bool aggregates_by_event_time(const ResolvedPlan& plan);
 
