@@ -1,13 +1,13 @@
 #include "assemble.hpp"
 
+#include "bitmap.hpp"
+#include "evaluator_frame.hpp"
+
 #include <libstream/error.hpp>
 
 #include <cstring>
 #include <numeric>
 #include <utility>
-
-#include "bitmap.hpp"
-#include "evaluator_frame.hpp"
 
 namespace libstream {
 namespace {

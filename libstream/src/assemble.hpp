@@ -1,8 +1,8 @@
 #pragma once
 
-#include <vector>
-
 #include "function.hpp"
+
+#include <vector>
 
 namespace libstream {
 

@@ -1,11 +1,11 @@
+#include "function.hpp"
+#include "lexer.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/schema.hpp>
 
 #include <algorithm>
 #include <array>
-
-#include "function.hpp"
-#include "lexer.hpp"
 
 namespace libstream {
 namespace {
@@ -158,8 +158,8 @@ class Binder {
   [[noreturn]] void unknown(const Expression& expression) {
     const std::string& name = expression.node().name;
     static constexpr std::array<std::string_view, 12> aggregates{
-        "count", "count_if", "sum",       "avg",        "mean",    "min",
-        "max",   "first",    "last",      "first_value", "last_value", "any_value"};
+        "count", "count_if", "sum",  "avg",         "mean",       "min",
+        "max",   "first",    "last", "first_value", "last_value", "any_value"};
     if (std::find(aggregates.begin(), aggregates.end(), name) != aggregates.end()) {
       refuse(expression, "is an aggregate: it is allowed in agg(…) of a grouped stream only");
     }
@@ -198,12 +198,24 @@ class Binder {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     static const std::vector<std::pair<std::string, std::string>> parts{
-        {"year", "year"},           {"years", "year"},         {"quarter", "quarter"},
-        {"month", "month"},         {"months", "month"},       {"week", "weekofyear"},
-        {"weeks", "weekofyear"},    {"day", "day"},            {"days", "day"},
-        {"dayofweek", "dayofweek"}, {"dow", "dayofweek"},      {"doy", "dayofyear"},
-        {"dayofyear", "dayofyear"}, {"hour", "hour"},          {"hours", "hour"},
-        {"minute", "minute"},       {"minutes", "minute"},     {"second", "second_fraction"},
+        {"year", "year"},
+        {"years", "year"},
+        {"quarter", "quarter"},
+        {"month", "month"},
+        {"months", "month"},
+        {"week", "weekofyear"},
+        {"weeks", "weekofyear"},
+        {"day", "day"},
+        {"days", "day"},
+        {"dayofweek", "dayofweek"},
+        {"dow", "dayofweek"},
+        {"doy", "dayofyear"},
+        {"dayofyear", "dayofyear"},
+        {"hour", "hour"},
+        {"hours", "hour"},
+        {"minute", "minute"},
+        {"minutes", "minute"},
+        {"second", "second_fraction"},
         {"seconds", "second_fraction"}};
     std::vector<std::string> names;
     for (const auto& [part, function] : parts) {
@@ -271,15 +283,13 @@ BoundPtr bound_literal(Value value, DataType type) {
   auto bound = std::make_shared<BoundExpression>();
   bound->kind = BoundExpression::Kind::literal;
   bound->nullable = value.is_null();
-  bound->text = std::holds_alternative<ValueList>(value.data)
-                    ? to_text(value, type)
-                    : [&] {
-                        ExpressionNode node;
-                        node.kind = ExpressionNode::Kind::literal;
-                        node.value = value;
-                        node.type = type;
-                        return Expression(std::make_shared<ExpressionNode>(node)).to_string();
-                      }();
+  bound->text = std::holds_alternative<ValueList>(value.data) ? to_text(value, type) : [&] {
+    ExpressionNode node;
+    node.kind = ExpressionNode::Kind::literal;
+    node.value = value;
+    node.type = type;
+    return Expression(std::make_shared<ExpressionNode>(node)).to_string();
+  }();
   bound->type = std::move(type);
   bound->value = std::move(value);
   return bound;

@@ -1,12 +1,12 @@
+#include "function.hpp"
+#include "rewrite.hpp"
+
 #include <libstream/bound_expression.hpp>
 #include <libstream/error.hpp>
 
 #include <algorithm>
 #include <set>
 #include <utility>
-
-#include "function.hpp"
-#include "rewrite.hpp"
 
 namespace libstream {
 namespace {
@@ -91,8 +91,7 @@ BoundPtr remap_columns(const BoundPtr& expression, std::span<const std::uint32_t
     copy->column = mapping[expression->column];
     return copy;
   }
-  return with_arguments(expression,
-                        [&](const BoundPtr& a) { return remap_columns(a, mapping); });
+  return with_arguments(expression, [&](const BoundPtr& a) { return remap_columns(a, mapping); });
 }
 
 BoundPtr substitute_columns(const BoundPtr& expression, std::span<const BoundPtr> replacements) {

@@ -93,7 +93,8 @@ bool multiply_decimals(int128 a, int128 b, int product_scale, int scale, int pre
 
 bool divide_decimals(int128 a, int128 b, int shift, int precision, int128& result) {
   // 10^shift may be more than 128 bits hold: two factors, the second one after the first product.
-  const Wide dividend = multiply(magnitude(a), static_cast<uint128>(power_of_ten(std::min(shift, 38))));
+  const Wide dividend =
+      multiply(magnitude(a), static_cast<uint128>(power_of_ten(std::min(shift, 38))));
   if (shift > 38 && a != 0) return false;
   const uint128 divisor = magnitude(b);
   uint128 quotient = 0;

@@ -1,3 +1,9 @@
+#include "assemble.hpp"
+#include "bitmap.hpp"
+#include "evaluator_frame.hpp"
+#include "function.hpp"
+#include "rewrite.hpp"
+
 #include <libstream/bound_expression.hpp>
 #include <libstream/error.hpp>
 
@@ -6,12 +12,6 @@
 #include <deque>
 #include <numeric>
 #include <utility>
-
-#include "assemble.hpp"
-#include "bitmap.hpp"
-#include "evaluator_frame.hpp"
-#include "function.hpp"
-#include "rewrite.hpp"
 
 namespace libstream {
 namespace {
@@ -24,7 +24,7 @@ struct Node {
   Kernel kernel = nullptr;
   Form form = Form::strict;
   NullRule nulls = NullRule::propagate;
-  bool fallible = false;      ///< it, or a part of it, may throw
+  bool fallible = false;  ///< it, or a part of it, may throw
   bool per_row = false;
   std::unique_ptr<FunctionState> state;
 };
@@ -111,8 +111,9 @@ class Run {
         }
       }
     }
-    const KernelCall call{node.bound->type, arguments, rows, std::move(validity), context_,
-                          {&node.bound->text, frame.batch_rows()}, node.state.get()};
+    const KernelCall call{node.bound->type,    arguments, rows,
+                          std::move(validity), context_,  {&node.bound->text, frame.batch_rows()},
+                          node.state.get()};
     return {node.kernel(call), constant};
   }
 
@@ -256,8 +257,9 @@ std::vector<ColumnPtr> Evaluator::evaluate(const Batch& batch, const EpochContex
 void Evaluator::select(std::size_t index, const Batch& batch, const EpochContext& context,
                        Selection& rows) {
   Node& node = state_->nodes[index];
-  LIBSTREAM_ASSERT(node.bound->type.id() == TypeId::boolean || node.bound->type.id() == TypeId::null,
-                   "a condition is boolean");
+  LIBSTREAM_ASSERT(
+      node.bound->type.id() == TypeId::boolean || node.bound->type.id() == TypeId::null,
+      "a condition is boolean");
   if (batch.rows == 0) {
     rows.clear();
     return;

@@ -1,3 +1,5 @@
+#include "lexer.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/time.hpp>
@@ -6,8 +8,6 @@
 #include <cctype>
 #include <limits>
 #include <utility>
-
-#include "lexer.hpp"
 
 namespace libstream {
 namespace {
@@ -157,8 +157,8 @@ Expression lit(std::chrono::microseconds interval) {
 Expression timestamp_lit(std::string_view iso8601) {
   EventTime time = 0;
   if (!parse_timestamp(iso8601, time)) {
-    throw Error(ErrorCode::analysis, "'" + std::string(iso8601) +
-                                         "' is no timestamp; write it as 2013-01-31T10:00:00Z");
+    throw Error(ErrorCode::analysis,
+                "'" + std::string(iso8601) + "' is no timestamp; write it as 2013-01-31T10:00:00Z");
   }
   return literal(Value(time), TypeId::timestamp);
 }
@@ -197,9 +197,8 @@ Expression window(const ColumnArgument& time, std::string_view size) {
 }
 Expression window(const ColumnArgument& time, std::string_view size, std::string_view slide,
                   std::string_view start) {
-  return make_call("window",
-                   {time, lit(Value(std::string(size))), lit(Value(std::string(slide))),
-                    lit(Value(std::string(start)))});
+  return make_call("window", {time, lit(Value(std::string(size))), lit(Value(std::string(slide))),
+                              lit(Value(std::string(start)))});
 }
 
 Expression count() { return make_call("count", {col("*")}); }

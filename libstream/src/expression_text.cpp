@@ -1,3 +1,5 @@
+#include "lexer.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/time.hpp>
@@ -8,16 +10,25 @@
 #include <string>
 #include <utility>
 
-#include "lexer.hpp"
-
 namespace libstream {
 namespace {
 
 using Kind = ExpressionNode::Kind;
 
 // How tightly the text of a node holds together; arguments that hold less tightly are bracketed.
-enum Tightness { loosest, or_level, and_level, not_level, predicate, concat_level, sum, product,
-                 unary, postfix, atom };
+enum Tightness {
+  loosest,
+  or_level,
+  and_level,
+  not_level,
+  predicate,
+  concat_level,
+  sum,
+  product,
+  unary,
+  postfix,
+  atom
+};
 
 struct Text {
   std::string text;

@@ -83,9 +83,9 @@ class Function {
   Kernel (*kernel)(std::span<const BoundPtr> arguments, const DataType& type) = nullptr;
   NullRule nulls = NullRule::propagate;
   Form form = Form::strict;
-  bool fallible = false;       ///< may throw for some values: evaluated only where needed
-  bool deterministic = true;   ///< false: not folded
-  bool per_row = false;        ///< differs by row without arguments (rand)
+  bool fallible = false;      ///< may throw for some values: evaluated only where needed
+  bool deterministic = true;  ///< false: not folded
+  bool per_row = false;       ///< differs by row without arguments (rand)
   /// Compiles what depends on constant arguments; may be null.
   std::unique_ptr<FunctionState> (*prepare)(std::span<const BoundPtr> arguments) = nullptr;
 };

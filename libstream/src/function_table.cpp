@@ -1,9 +1,9 @@
+#include "function.hpp"
+
 #include <libstream/error.hpp>
 
 #include <algorithm>
 #include <array>
-
-#include "function.hpp"
 
 namespace libstream {
 namespace {
@@ -11,10 +11,9 @@ namespace {
 const std::vector<const Function*>& table() {
   static const std::vector<const Function*> sorted = [] {
     std::vector<const Function*> rows;
-    for (const auto part :
-         {arithmetic_functions(), comparison_functions(), logic_functions(), math_functions(),
-          string_functions(), pattern_functions(), time_functions(), date_part_functions(),
-          collection_functions()}) {
+    for (const auto part : {arithmetic_functions(), comparison_functions(), logic_functions(),
+                            math_functions(), string_functions(), pattern_functions(),
+                            time_functions(), date_part_functions(), collection_functions()}) {
       for (const Function& function : part) rows.push_back(&function);
     }
     std::sort(rows.begin(), rows.end(),

@@ -11,9 +11,9 @@ namespace libstream {
 namespace {
 
 constexpr std::array<std::string_view, 27> keywords{
-    "ALL",  "AND",  "AS",    "ASC",     "BETWEEN", "CASE", "CAST", "DESC",  "DISTINCT",
-    "DIV",  "ELSE", "END",   "ESCAPE",  "FALSE",   "FROM", "IN",   "IS",    "LIKE",
-    "NOT",  "NULL", "OR",    "RLIKE",   "THEN",    "TRUE", "TRY_CAST", "WHEN", "WHERE"};
+    "ALL", "AND",  "AS",  "ASC",    "BETWEEN", "CASE", "CAST",     "DESC", "DISTINCT",
+    "DIV", "ELSE", "END", "ESCAPE", "FALSE",   "FROM", "IN",       "IS",   "LIKE",
+    "NOT", "NULL", "OR",  "RLIKE",  "THEN",    "TRUE", "TRY_CAST", "WHEN", "WHERE"};
 
 bool is_name_start(char c) {
   const auto byte = static_cast<unsigned char>(c);

@@ -1,3 +1,5 @@
+#include "lexer.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/schema.hpp>
@@ -9,8 +11,6 @@
 #include <span>
 #include <utility>
 
-#include "lexer.hpp"
-
 namespace libstream {
 namespace {
 
@@ -21,8 +21,18 @@ constexpr int tree_depth_limit = 1'000;
 constexpr int node_limit = 10'000;
 
 // Binding powers, loosest first.
-enum Power { no_power, or_power, and_power, not_power, predicate_power, concat_power, sum_power,
-             product_power, unary_power, postfix_power };
+enum Power {
+  no_power,
+  or_power,
+  and_power,
+  not_power,
+  predicate_power,
+  concat_power,
+  sum_power,
+  product_power,
+  unary_power,
+  postfix_power
+};
 
 struct Parsed {
   Expression expression;
@@ -152,8 +162,8 @@ class Parser {
     static constexpr Binary words[] = {
         {"OR", "or", or_power}, {"AND", "and", and_power}, {"DIV", "div", product_power}};
     const bool symbol = peek().kind == Token::Kind::symbol;
-    for (const Binary& binary : symbol ? std::span<const Binary>(signs)
-                                       : std::span<const Binary>(words)) {
+    for (const Binary& binary :
+         symbol ? std::span<const Binary>(signs) : std::span<const Binary>(words)) {
       if (symbol ? !is_symbol(binary.sign) : !is_word(peek(), binary.sign)) continue;
       if (binary.power <= least) return false;
       ++at_;
@@ -467,8 +477,7 @@ Parsed Parser::interval() {
     }
     do {
       std::string count = accept_symbol("-") ? "-" : "";
-      const bool valued =
-          peek().kind == Token::Kind::text || peek().kind == Token::Kind::number;
+      const bool valued = peek().kind == Token::Kind::text || peek().kind == Token::Kind::number;
       if (!valued || peek(1).kind != Token::Kind::name) {
         fail("a number and its unit are expected in INTERVAL");
       }
@@ -491,8 +500,8 @@ Parsed Parser::number(const Token& token, bool negative) {
   std::string digits = lowered(token.value);
   const auto bad = [&](const char* message) { fail_at(text_, token.begin, message); };
   std::size_t suffix_at = digits.size();
-  while (suffix_at > 0 && std::string_view("0123456789.").find(digits[suffix_at - 1]) ==
-                              std::string_view::npos) {
+  while (suffix_at > 0 &&
+         std::string_view("0123456789.").find(digits[suffix_at - 1]) == std::string_view::npos) {
     --suffix_at;
   }
   std::string suffix = digits.substr(suffix_at);

@@ -1,9 +1,9 @@
-#include <cmath>
-#include <limits>
-
 #include "../decimal.hpp"
 #include "arithmetic_kernels.hpp"
 #include "kernels.hpp"
+
+#include <cmath>
+#include <limits>
 
 namespace libstream {
 namespace {
@@ -90,8 +90,8 @@ ColumnPtr whole_kernel(const KernelCall& call) {
         marks.mark(i);
       } else {
         fail_row(call, i,
-                 "overflow of " + call.type.to_string() + ": " + shown(call.arguments[0], i) +
-                     " " + Op::sign + " " + shown(call.arguments[1], i),
+                 "overflow of " + call.type.to_string() + ": " + shown(call.arguments[0], i) + " " +
+                     Op::sign + " " + shown(call.arguments[1], i),
                  Op::way_out);
       }
     }
@@ -290,19 +290,18 @@ std::optional<Signature> resolve_time_sum(const BoundPtr& a, const BoundPtr& b, 
 
 std::span<const Function> arithmetic_functions() {
   static const std::vector<Function> rows = [] {
-    std::vector<Function> table{
-        row("+", "number + number, time + interval", resolve_sum<false>, kernel_for<Plus, false>,
-            false),
-        row("-", "number - number, time - interval, time - time", resolve_sum<true>,
-            kernel_for<Minus, false>, false),
-        row("*", "number * number, interval * whole number", resolve_times,
-            kernel_for<Times, false>, false),
-        row("try_add", "try_add(number, number)", nullable<resolve_sum<false>>,
-            kernel_for<Plus, true>, true),
-        row("try_subtract", "try_subtract(number, number)", nullable<resolve_sum<true>>,
-            kernel_for<Minus, true>, true),
-        row("try_multiply", "try_multiply(number, number)", nullable<resolve_times>,
-            kernel_for<Times, true>, true)};
+    std::vector<Function> table{row("+", "number + number, time + interval", resolve_sum<false>,
+                                    kernel_for<Plus, false>, false),
+                                row("-", "number - number, time - interval, time - time",
+                                    resolve_sum<true>, kernel_for<Minus, false>, false),
+                                row("*", "number * number, interval * whole number", resolve_times,
+                                    kernel_for<Times, false>, false),
+                                row("try_add", "try_add(number, number)",
+                                    nullable<resolve_sum<false>>, kernel_for<Plus, true>, true),
+                                row("try_subtract", "try_subtract(number, number)",
+                                    nullable<resolve_sum<true>>, kernel_for<Minus, true>, true),
+                                row("try_multiply", "try_multiply(number, number)",
+                                    nullable<resolve_times>, kernel_for<Times, true>, true)};
     append_division_functions(table);
     return table;
   }();

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "../decimal.hpp"
+#include "kernels.hpp"
+
 #include <libstream/time.hpp>
 
 #include <algorithm>
 #include <vector>
-
-#include "../decimal.hpp"
-#include "kernels.hpp"
 
 namespace libstream {
 

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "../bitmap.hpp"
+#include "../function.hpp"
+
 #include <libstream/error.hpp>
 
 #include <cstring>
 #include <type_traits>
 #include <utility>
-
-#include "../bitmap.hpp"
-#include "../function.hpp"
 
 namespace libstream {
 

@@ -1,8 +1,8 @@
+#include "function.hpp"
+
 #include <libstream/error.hpp>
 
 #include <algorithm>
-
-#include "function.hpp"
 
 namespace libstream {
 namespace {
