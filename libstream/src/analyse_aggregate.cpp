@@ -116,7 +116,7 @@ class Keys {
     key.column = static_cast<std::uint32_t>(fields.size());
     fields.push_back({unused_name(key.name, below_->schema),
                       DataType::structure(
-                          {{"start", TypeId::timestamp, false}, {"end", TypeId::timestamp, false}}),
+                          {{"start", TypeId::timestamp, true}, {"end", TypeId::timestamp, true}}),
                       false});
     plan->schema = Schema(std::move(fields));
     plan->event_times = below_->event_times;
