@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace libstream::apps {
 namespace {
@@ -93,7 +94,11 @@ Query start(const DataStream& delays, const FlightsOptions& options) {
   // Files cannot be updated: in the other modes each epoch's files are the rows it changed.
   if (options.mode != "append") writer.option("outputModes", "any");
   writer.json(options.output);
-  if (!options.late.empty()) writer.late_rows(json_sink(options.late));
+  if (!options.late.empty()) {
+    SinkSpec late = json_sink(options.late);
+    if (options.mode != "append") late.options.set("outputModes", "any");
+    writer.late_rows(std::move(late));
+  }
   return writer.start();
 }
 

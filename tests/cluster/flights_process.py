@@ -55,12 +55,8 @@ class Flights:
 
     def first_epoch(self):
         """The first epoch that this process executed: so many were decided before it."""
-        executed = [line["batchId"] for line in self.lines if is_executed(line)]
+        executed = [line["batchId"] for line in self.lines if line["executed"]]
         return executed[0] if executed else None
-
-
-def is_executed(line):
-    return line.get("durationMs", {}).get("addBatch") is not None or line["numInputRows"] > 0
 
 
 def check_directory(directory):
