@@ -16,6 +16,7 @@ int main(int, char** argv) {
                     .output_mode(OutputMode::update)
                     .trigger(Trigger::available_now())
                     .checkpoint(argv[2])
+                    .option("truncate", false)
                     .console()
                     .start();
   query.await_termination();
