@@ -28,7 +28,7 @@ struct NexmarkOptions {
   std::uint64_t seed = 1;
   double rate = 1e6;
   std::size_t keys = 10'000;
-  std::uint64_t epoch_events = 2'000'000;
+  std::uint64_t epoch_events = 8'000'000;
 };
 
 void declare(CLI::App& app, NexmarkOptions& options) {

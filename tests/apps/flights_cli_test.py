@@ -19,8 +19,11 @@ class FlightsTest(unittest.TestCase):
         self.work = pathlib.Path(self._directory.name)
 
     def command(self, *arguments):
-        return [PROGRAM, "--output", str(self.work / "output"), "--checkpoint",
-                str(self.work / "checkpoint"), *arguments]
+        command = [PROGRAM, *arguments]
+        for name in ("output", "checkpoint"):
+            if f"--{name}" not in arguments:
+                command += [f"--{name}", str(self.work / name)]
+        return command
 
     def run_flights(self, *arguments):
         return subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=60,
