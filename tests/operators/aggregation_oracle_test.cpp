@@ -44,7 +44,7 @@ class Oracle {
       const std::int64_t time = row[2].integer();
       // All starts near the row, tried one by one.
       const std::int64_t near = time / query_.slide * query_.slide + query_.start;
-      for (std::int64_t begin = near - query_.size - 3 * query_.slide;
+      for (std::int64_t begin = near - (query_.size / query_.slide + 4) * query_.slide;
            begin <= near + 3 * query_.slide; begin += query_.slide) {
         if (begin > time || time >= begin + query_.size) continue;
         Row wide = row;
