@@ -198,7 +198,7 @@ class Model:
     def list_entries(self, world, p):
         last = p.term - 1 if self.broken("noread") else p.term
         present = tuple(i for i in range(last) if world.log[i] is not None)
-        return p._replace(step="read", todo=present, known=())
+        return p._replace(step="read", todo=present, known=((p.term, Open(p.term)),))
 
     def read_entry(self, world, p):
         if not p.todo:
