@@ -1,0 +1,373 @@
+#include "arithmetic_kernels.hpp"
+#include "kernels.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace libstream {
+namespace {
+
+template <double (*f)(double)>
+ColumnPtr double_kernel(const KernelCall& call) {
+  return map_values<double, double>(call, [](double a) { return f(a); });
+}
+double square_root(double a) { return std::sqrt(a); }
+double exponential(double a) { return std::exp(a); }
+double sine(double a) { return std::sin(a); }
+double cosine(double a) { return std::cos(a); }
+double sign_of(double a) { return a > 0 ? 1.0 : a < 0 ? -1.0 : a; }
+
+/// Logarithms of numbers that have none are null, as in Spark.
+template <double (*f)(double)>
+ColumnPtr logarithm_kernel(const KernelCall& call) {
+  auto values = allocate_values<double>(call.rows);
+  double* out = values->as<double>();
+  NullMarks marks(call);
+  with_operand<double>(call.arguments[0], [&](auto a) {
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      out[i] = f(a[i]);
+      if (a[i] <= 0 && call.valid(i)) marks.mark(i);
+    }
+  });
+  return make_result(call, std::move(values), marks.finish());
+}
+double natural(double a) { return std::log(a); }
+double decadic(double a) { return std::log10(a); }
+double binary(double a) { return std::log2(a); }
+
+ColumnPtr power_kernel(const KernelCall& call) {
+  return map_pairs<double, double, double>(call, [](double a, double b) { return std::pow(a, b); });
+}
+
+template <class T>
+ColumnPtr is_nan_values(const KernelCall& call) {
+  auto values = allocate_values<std::uint8_t>(call.rows);
+  auto* out = values->as<std::uint8_t>();
+  const Vector& a = call.arguments[0];
+  with_operand<T>(a, [&](auto x) {
+    for (std::size_t i = 0; i < call.rows; ++i) out[i] = x[i] != x[i] ? 1 : 0;
+  });
+  if (a.column->has_validity()) {  // isnan(null) is false
+    for (std::size_t i = 0; i < call.rows; ++i) out[i] = a.is_null(i) ? 0 : out[i];
+  }
+  return make_result(call, std::move(values));
+}
+
+template <class T>
+ColumnPtr absolute_whole(const KernelCall& call) {
+  auto values = allocate_values<T>(call.rows);
+  T* out = values->template as<T>();
+  with_operand<T>(call.arguments[0], [&](auto a) {
+    constexpr T least = std::numeric_limits<T>::min();
+    bool lost = false;
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      out[i] = a[i] == least ? least : static_cast<T>(a[i] < 0 ? -a[i] : a[i]);
+      lost |= a[i] == least;
+    }
+    for (std::size_t i = 0; lost && i < call.rows; ++i) {
+      if (a[i] == least && call.valid(i)) {
+        fail_row(
+            call, i,
+            "overflow of " + call.type.to_string() + ": abs(" + shown(call.arguments[0], i) + ")",
+            "cast to a wider type");
+      }
+    }
+  });
+  return make_result(call, std::move(values));
+}
+
+Kernel absolute_for(std::span<const BoundPtr>, const DataType& type) {
+  return with_storage(type, [](auto zero) -> Kernel {
+    using T = decltype(zero);
+    if constexpr (std::is_floating_point_v<T>) {
+      return [](const KernelCall& call) {
+        return map_values<T, T>(call, [](T a) { return std::fabs(a); });
+      };
+    } else if constexpr (std::is_same_v<T, int128>) {
+      return [](const KernelCall& call) {
+        return map_values<T, T>(call, [](T a) { return a < 0 ? -a : a; });
+      };
+    } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
+      return absolute_whole<T>;
+    } else {
+      return nullptr;
+    }
+  });
+}
+
+// floor and ceil: of doubles bigint, of decimals decimals of scale 0.
+template <bool up, class A, class R>
+ColumnPtr floor_decimals(const KernelCall& call) {
+  const int128 unit = power_of_ten(call.arguments[0].column->type().scale());
+  return map_values<R, A>(call, [unit](A a) {
+    const int128 value = a;
+    const int128 quotient = value / unit;
+    const int128 rest = value % unit;
+    if (up) return quotient + (rest > 0 ? 1 : 0);
+    return quotient - (rest < 0 ? 1 : 0);
+  });
+}
+template <bool up>
+ColumnPtr floor_doubles(const KernelCall& call) {
+  auto values = allocate_values<std::int64_t>(call.rows);
+  auto* out = values->as<std::int64_t>();
+  with_operand<double>(call.arguments[0], [&](auto a) {
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      const double whole = up ? std::ceil(a[i]) : std::floor(a[i]);
+      const bool fits = whole >= -0x1p63 && whole < 0x1p63;
+      out[i] = fits ? static_cast<std::int64_t>(whole) : 0;
+      if (!fits && call.valid(i)) [[unlikely]] {
+        fail_row(call, i, "overflow of bigint: " + shown(call.arguments[0], i));
+      }
+    }
+  });
+  return make_result(call, std::move(values));
+}
+template <bool up>
+Kernel floor_for(std::span<const BoundPtr> arguments, const DataType& type) {
+  const DataType& from = arguments[0]->type;
+  if (from.id() == TypeId::float64) return floor_doubles<up>;
+  if (from.id() != TypeId::decimal) {
+    return [](const KernelCall& call) {
+      return map_values<std::int64_t, std::int64_t>(call, [](std::int64_t a) { return a; });
+    };
+  }
+  if (!from.is_wide_decimal()) return floor_decimals<up, std::int64_t, std::int64_t>;
+  return type.is_wide_decimal() ? floor_decimals<up, int128, int128>
+                                : floor_decimals<up, int128, std::int64_t>;
+}
+std::optional<Signature> resolve_floor(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0])) return std::nullopt;
+  const DataType& type = a[0]->type;
+  if (type.id() == TypeId::decimal) {
+    const int digits = std::min(38, type.precision() - type.scale() + 1);
+    return signature({type}, DataType::decimal(digits, 0));
+  }
+  if (type.is_integral()) return signature({TypeId::bigint}, TypeId::bigint);
+  return signature({TypeId::float64}, TypeId::bigint);
+}
+
+/// Digits to round to: a literal, 0 without one.
+int digits_of(std::span<const BoundPtr> arguments) {
+  return arguments.size() < 2 ? 0 : static_cast<int>(arguments[1]->value.integer());
+}
+
+double round_double(double value, int digits) {
+  if (!std::isfinite(value) || digits > 300) return value;
+  // Half away from zero on the shortest digits, as Spark's: 2.675 to two digits is 2.68.
+  int128 decimal = 0;
+  if (digits >= 0 && digits <= 18 && double_to_decimal(value, 38, digits, decimal)) {
+    return decimal_to_double(decimal, digits);
+  }
+  const double unit = std::pow(10.0, digits);
+  return std::round(value * unit) / unit;
+}
+int digits_at(const KernelCall& call) {
+  if (call.arguments.size() < 2) return 0;
+  return call.arguments[1].column->values<std::int32_t>()[0];
+}
+ColumnPtr round_doubles(const KernelCall& call) {
+  const int digits = digits_at(call);
+  return map_values<double, double>(call, [digits](double a) { return round_double(a, digits); });
+}
+template <class T>
+ColumnPtr round_whole(const KernelCall& call) {
+  const int digits = digits_at(call);
+  auto values = allocate_values<T>(call.rows);
+  T* out = values->template as<T>();
+  with_operand<T>(call.arguments[0], [&](auto a) {
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      int128 rounded = a[i];
+      if (digits < 0) {
+        const int cut = std::min(-digits, 37);
+        rescale(a[i], cut, 0, 38, rounded);
+        rounded *= rounded == 0 ? 0 : power_of_ten(cut);
+      }
+      out[i] = static_cast<T>(rounded);
+      if (int128{out[i]} != rounded && call.valid(i)) [[unlikely]] {
+        fail_row(call, i,
+                 "overflow of " + call.type.to_string() + ": round(" + shown(call.arguments[0], i) +
+                     ")");
+      }
+    }
+  });
+  return make_result(call, std::move(values));
+}
+template <class A, class R>
+ColumnPtr round_decimals(const KernelCall& call) {
+  const int from = call.arguments[0].column->type().scale();
+  const int digits = digits_at(call);
+  return map_values<R, A>(call, [&](A a) {
+    int128 result = 0;
+    // Digits before the point: rounded there, zeros behind.
+    if (!rescale(a, from, std::min(digits, call.type.scale()), 38, result)) return int128{0};
+    if (digits < 0) {
+      const int cut = std::min(-digits, 37);
+      result = 0;
+      if (!rescale(a, from + cut, 0, 38, result)) return int128{0};
+      result *= result == 0 ? 0 : power_of_ten(cut);
+    }
+    return result;
+  });
+}
+Kernel round_for(std::span<const BoundPtr> arguments, const DataType& type) {
+  switch (arguments[0]->type.id()) {
+    case TypeId::smallint:
+      return round_whole<std::int16_t>;
+    case TypeId::integer:
+      return round_whole<std::int32_t>;
+    case TypeId::bigint:
+      return round_whole<std::int64_t>;
+    case TypeId::float64:
+      return round_doubles;
+    default:
+      break;
+  }
+  if (!arguments[0]->type.is_wide_decimal()) {
+    return type.is_wide_decimal() ? round_decimals<std::int64_t, int128>
+                                  : round_decimals<std::int64_t, std::int64_t>;
+  }
+  return type.is_wide_decimal() ? round_decimals<int128, int128>
+                                : round_decimals<int128, std::int64_t>;
+}
+std::optional<Signature> resolve_round(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0])) return std::nullopt;
+  if (a.size() == 2 && (a[1]->kind != BoundExpression::Kind::literal || !a[1]->type.is_integral() ||
+                        a[1]->value.is_null() || std::abs(a[1]->value.integer()) > 38)) {
+    return std::nullopt;
+  }
+  const DataType& type = a[0]->type;
+  std::vector<DataType> types(a.size(), TypeId::integer);
+  types[0] = type.is_integral() || type.id() == TypeId::decimal ? type : DataType(TypeId::float64);
+  DataType result = types[0];
+  if (type.id() == TypeId::decimal) {
+    const int digits = digits_of(a);
+    const int scale = std::clamp(digits, 0, type.scale());
+    const int whole = type.precision() - type.scale() + (digits < type.scale() ? 1 : 0);
+    result = bounded_decimal(std::max({whole, 1 - digits, 1}) + scale, scale);
+  }
+  return signature(std::move(types), result);
+}
+
+std::optional<Signature> resolve_doubles(std::span<const BoundPtr> a) {
+  for (const BoundPtr& argument : a) {
+    if (!is_number_like(argument)) return std::nullopt;
+  }
+  return signature(std::vector<DataType>(a.size(), TypeId::float64), TypeId::float64);
+}
+std::optional<Signature> resolve_logarithm(std::span<const BoundPtr> a) {
+  auto result = resolve_doubles(a);
+  if (result) result->nullable = true;
+  return result;
+}
+std::optional<Signature> resolve_is_nan(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0])) return std::nullopt;
+  const DataType type = is_id(a[0], TypeId::float32) ? TypeId::float32 : TypeId::float64;
+  return signature({type}, TypeId::boolean);
+}
+Kernel is_nan_for(std::span<const BoundPtr> a, const DataType&) {
+  return is_id(a[0], TypeId::float32) ? is_nan_values<float> : is_nan_values<double>;
+}
+std::optional<Signature> resolve_same(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0])) return std::nullopt;
+  const DataType type = a[0]->type.is_numeric() ? a[0]->type : DataType(TypeId::float64);
+  return signature({type}, type);
+}
+
+/// rand([seed]): doubles in [0, 1), one sequence an epoch.
+class RandomState final : public FunctionState {
+ public:
+  double next(const EpochContext& context) {
+    if (context.seed != epoch_seed_ || context.timestamp_milliseconds != epoch_time_) {
+      epoch_seed_ = context.seed;
+      epoch_time_ = context.timestamp_milliseconds;
+      state_ = mix_seed(context.seed ^ own_seed_);
+    }
+    state_ += 0x9e3779b97f4a7c15ULL;
+    return static_cast<double>(mix_seed(state_) >> 11) * 0x1p-53;
+  }
+  explicit RandomState(std::uint64_t own_seed) : own_seed_(own_seed), state_(mix_seed(own_seed)) {}
+
+ private:
+  static std::uint64_t mix_seed(std::uint64_t z) {  // splitmix64
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+  }
+  std::uint64_t own_seed_;
+  std::uint64_t state_;
+  std::uint64_t epoch_seed_ = 0;
+  std::int64_t epoch_time_ = 0;
+};
+ColumnPtr random_kernel(const KernelCall& call) {
+  auto& state = static_cast<RandomState&>(*call.state);
+  auto values = allocate_values<double>(call.rows);
+  for (std::size_t i = 0; i < call.rows; ++i) values->as<double>()[i] = state.next(call.context);
+  return make_result(call, std::move(values));
+}
+std::unique_ptr<FunctionState> prepare_random(std::span<const BoundPtr> a) {
+  const bool seeded =
+      !a.empty() && a[0]->kind == BoundExpression::Kind::literal && !a[0]->value.is_null();
+  return std::make_unique<RandomState>(seeded ? static_cast<std::uint64_t>(a[0]->value.integer())
+                                              : 0);
+}
+std::optional<Signature> resolve_random(std::span<const BoundPtr> a) {
+  if (!a.empty() && (a[0]->kind != BoundExpression::Kind::literal || !a[0]->type.is_integral())) {
+    return std::nullopt;
+  }
+  return signature(std::vector<DataType>(a.size(), TypeId::bigint), TypeId::float64);
+}
+
+template <Kernel kernel>
+Kernel only(std::span<const BoundPtr>, const DataType&) {
+  return kernel;
+}
+
+}  // namespace
+
+std::span<const Function> math_functions() {
+  static const std::vector<Function> rows = [] {
+    std::vector<Function> table;
+    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
+                         std::size_t most, auto resolve, auto kernel, bool fallible = false) {
+      Function row;
+      row.name = name;
+      row.usage = usage;
+      row.min_arguments = least;
+      row.max_arguments = most;
+      row.resolve = resolve;
+      row.kernel = kernel;
+      row.fallible = fallible;
+      table.push_back(row);
+    };
+    add("abs", "abs(number)", 1, 1, resolve_same, absolute_for, true);
+    add("ceil", "ceil(number)", 1, 1, resolve_floor, floor_for<true>, true);
+    add("ceiling", "ceiling(number)", 1, 1, resolve_floor, floor_for<true>, true);
+    add("floor", "floor(number)", 1, 1, resolve_floor, floor_for<false>, true);
+    add("round", "round(number[, digits as a literal])", 1, 2, resolve_round, round_for, true);
+    add("sqrt", "sqrt(number)", 1, 1, resolve_doubles, only<double_kernel<square_root>>);
+    add("exp", "exp(number)", 1, 1, resolve_doubles, only<double_kernel<exponential>>);
+    add("sin", "sin(number)", 1, 1, resolve_doubles, only<double_kernel<sine>>);
+    add("cos", "cos(number)", 1, 1, resolve_doubles, only<double_kernel<cosine>>);
+    add("sign", "sign(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
+    add("signum", "signum(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
+    add("ln", "ln(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<natural>>);
+    add("log10", "log10(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<decadic>>);
+    add("log2", "log2(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<binary>>);
+    add("power", "power(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
+    add("pow", "pow(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
+    add("isnan", "isnan(number)", 1, 1, resolve_is_nan, is_nan_for);
+    table.back().nulls = NullRule::own;
+    for (const char* name : {"rand", "random"}) {
+      add(name, "rand([seed])", 0, 1, resolve_random, only<random_kernel>);
+      table.back().deterministic = false;
+      table.back().per_row = true;
+      table.back().prepare = prepare_random;
+      table.back().nulls = NullRule::own;
+    }
+    return table;
+  }();
+  return rows;
+}
+
+}  // namespace libstream

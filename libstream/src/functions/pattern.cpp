@@ -1,0 +1,386 @@
+#include "string_heap.hpp"
+#include "utf8.hpp"
+
+#include <libstream/error.hpp>
+
+#include <re2/re2.h>
+
+namespace libstream {
+namespace {
+
+/// The last pattern seen, compiled: once for a literal, once a change for a column.
+class PatternState final : public FunctionState {
+ public:
+  const RE2& get(const KernelCall& call, std::size_t row, std::string_view pattern, bool whole) {
+    if (!compiled_ || pattern != pattern_) {
+      RE2::Options options;
+      options.set_log_errors(false);
+      options.set_dot_nl(whole);
+      pattern_ = pattern;
+      compiled_ = std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+      if (!compiled_->ok()) {
+        const std::string message = "bad pattern '" + pattern_ + "': " + compiled_->error();
+        compiled_.reset();
+        fail_row(call, row, message);
+      }
+    }
+    return *compiled_;
+  }
+
+ private:
+  std::string pattern_;
+  std::unique_ptr<RE2> compiled_;
+};
+std::unique_ptr<FunctionState> prepare_pattern(std::span<const BoundPtr>) {
+  return std::make_unique<PatternState>();
+}
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+/// LIKE without a regular expression: literal parts between % and _ wildcards.
+class LikePattern {
+ public:
+  /// False where the escape character stands before something else than a wildcard or itself.
+  bool parse(std::string_view pattern, char escape) {
+    text_.clear();
+    wild_.clear();
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+      if (pattern[i] == escape) {
+        if (++i >= pattern.size() ||
+            (pattern[i] != '%' && pattern[i] != '_' && pattern[i] != escape)) {
+          return false;
+        }
+        text_ += pattern[i];
+        wild_ += ' ';
+      } else {
+        const bool wild = pattern[i] == '%' || pattern[i] == '_';
+        if (pattern[i] == '%' && !text_.empty() && text_.back() == '%' && wild_.back() == 'w') {
+          continue;
+        }
+        text_ += pattern[i];
+        wild_ += wild ? 'w' : ' ';
+      }
+    }
+    return true;
+  }
+
+  bool matches(std::string_view text) const {
+    // Greedy with one place to go back to: the last %.
+    std::size_t at = 0;
+    std::size_t in = 0;
+    std::size_t back_at = std::string::npos;
+    std::size_t back_in = 0;
+    while (in < text.size()) {
+      const bool wild = at < text_.size() && wild_[at] == 'w';
+      if (wild && text_[at] == '%') {
+        back_at = ++at;
+        back_in = in;
+      } else if (wild) {
+        ++at;
+        in += character_size(text, in);
+      } else if (at < text_.size() && text_[at] == text[in]) {
+        ++at;
+        ++in;
+      } else if (back_at != std::string::npos) {
+        at = back_at;
+        back_in += character_size(text, back_in);
+        in = back_in;
+      } else {
+        return false;
+      }
+    }
+    while (at < text_.size() && wild_[at] == 'w' && text_[at] == '%') ++at;
+    return at == text_.size();
+  }
+
+ private:
+  static std::size_t character_size(std::string_view text, std::size_t at) {
+    std::size_t size = 1;
+    while (at + size < text.size() && !begins_character(text[at + size])) ++size;
+    return size;
+  }
+  std::string text_;
+  std::string wild_;  // 'w' where text_ holds a wildcard
+};
+
+class LikeState final : public FunctionState {
+ public:
+  const LikePattern& get(const KernelCall& call, std::size_t row, std::string_view pattern,
+                         std::string_view escape) {
+    if (!known_ || pattern != text_ || escape != escape_) {
+      if (escape.size() != 1) {
+        fail_row(call, row,
+                 "the escape of LIKE is one character, not '" + std::string(escape) + "'");
+      }
+      if (!pattern_.parse(pattern, escape[0])) {
+        fail_row(call, row,
+                 "bad pattern '" + std::string(pattern) + "': the escape character '" +
+                     std::string(escape) + "' stands before %, _ or itself only");
+      }
+      text_ = pattern;
+      escape_ = escape;
+      known_ = true;
+    }
+    return pattern_;
+  }
+
+ private:
+  bool known_ = false;
+  std::string text_;
+  std::string escape_;
+  LikePattern pattern_;
+};
+std::unique_ptr<FunctionState> prepare_like(std::span<const BoundPtr>) {
+  return std::make_unique<LikeState>();
+}
+
+ColumnPtr like_kernel(const KernelCall& call) {
+  auto& state = static_cast<LikeState&>(*call.state);
+  auto values = allocate_values<std::uint8_t>(call.rows);
+  auto* out = values->as<std::uint8_t>();
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    out[i] = 0;
+    if (!call.valid(i)) continue;
+    const std::string_view escape =
+        call.arguments.size() == 3 ? text_at(call.arguments[2], i) : "\\";
+    const LikePattern& pattern = state.get(call, i, text_at(call.arguments[1], i), escape);
+    out[i] = pattern.matches(text_at(call.arguments[0], i)) ? 1 : 0;
+  }
+  return make_result(call, std::move(values));
+}
+
+ColumnPtr rlike_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  auto values = allocate_values<std::uint8_t>(call.rows);
+  auto* out = values->as<std::uint8_t>();
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    out[i] = 0;
+    if (!call.valid(i)) continue;
+    const RE2& pattern = state.get(call, i, text_at(call.arguments[1], i), false);
+    out[i] = RE2::PartialMatch(piece(text_at(call.arguments[0], i)), pattern) ? 1 : 0;
+  }
+  return make_result(call, std::move(values));
+}
+
+ColumnPtr regexp_replace_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  StringHeap heap(call.rows, call.rows * 16);
+  std::string text;  // one buffer for all rows
+  std::string rewrite;
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    if (!call.valid(i)) {
+      heap.append({});
+      continue;
+    }
+    const RE2& pattern = state.get(call, i, text_at(call.arguments[1], i), false);
+    text = text_at(call.arguments[0], i);
+    rewrite = text_at(call.arguments[2], i);
+    for (char& c : rewrite) c = c == '$' ? '\\' : c;  // groups are $1 in SQL, \1 in RE2
+    RE2::GlobalReplace(&text, pattern, piece(rewrite));
+    heap.append(text);
+  }
+  return heap.finish(call.type, call.validity);
+}
+
+ColumnPtr regexp_extract_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  auto views = allocate_values<StringView>(call.rows);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    StringView& out = views->as<StringView>()[i];
+    out = StringView();
+    if (!call.valid(i)) continue;
+    const Vector* index = call.arguments.size() == 3 ? &call.arguments[2] : nullptr;
+    const int group = index ? index->column->values<std::int32_t>()[index->constant ? 0 : i] : 1;
+    const RE2& pattern = state.get(call, i, text_at(call.arguments[1], i), false);
+    constexpr int most = 10;
+    if (group < 0 || group >= most || group > pattern.NumberOfCapturingGroups()) {
+      fail_row(call, i, "the pattern has no group " + std::to_string(group));
+    }
+    const std::string_view text = text_at(call.arguments[0], i);
+    re2::StringPiece groups[most];
+    if (pattern.Match(piece(text), 0, text.size(), RE2::UNANCHORED, groups, group + 1) &&
+        groups[group].data() != nullptr) {
+      const re2::StringPiece& hit = groups[group];
+      out = StringView(text.substr(static_cast<std::size_t>(hit.data() - text.data()), hit.size()));
+    }
+  }
+  return Column::fixed(call.type, call.rows, std::move(views), call.validity, heaps_of(call));
+}
+
+/// Elements of an array of strings that grows; they point into the argument.
+class Elements {
+ public:
+  explicit Elements(std::size_t capacity)
+      : views_(Buffer::allocate(capacity * sizeof(StringView))), capacity_(capacity) {}
+  void append(std::string_view text) {
+    if (count_ == capacity_) reserve(1);
+    views_->as<StringView>()[count_++] = StringView(text);
+  }
+  /// Room for `more` elements behind the ones there are.
+  StringView* reserve(std::size_t more) {
+    if (count_ + more > capacity_) {
+      capacity_ = std::max(capacity_ * 2, count_ + more);
+      auto grown = Buffer::allocate(capacity_ * sizeof(StringView));
+      std::memcpy(grown->data(), views_->data(), count_ * sizeof(StringView));
+      views_ = std::move(grown);
+    }
+    return views_->as<StringView>() + count_;
+  }
+  void commit(std::size_t more) { count_ += more; }
+  std::size_t size() const { return count_; }
+  ColumnPtr finish(std::vector<BufferPtr> heaps) {
+    return Column::fixed(TypeId::string, count_, std::move(views_), nullptr, std::move(heaps));
+  }
+
+ private:
+  std::shared_ptr<Buffer> views_;
+  std::size_t capacity_;
+  std::size_t count_ = 0;
+};
+
+/// The character that a pattern stands for, if it is one that means only itself.
+std::optional<char> single_character(std::string_view pattern) {
+  constexpr std::string_view special = "\\^$.|?*+()[]{}";
+  if (pattern.size() == 1 && special.find(pattern[0]) == std::string_view::npos &&
+      static_cast<unsigned char>(pattern[0]) < 0x80) {
+    return pattern[0];
+  }
+  if (pattern.size() == 2 && pattern[0] == '\\' &&
+      special.find(pattern[1]) != std::string_view::npos) {
+    return pattern[1];
+  }
+  return std::nullopt;
+}
+
+void split_by_character(std::string_view text, char separator, Elements& elements) {
+  // Room for every byte a separator, so that the loop has no checks.
+  StringView* out = elements.reserve(text.size() + 1);
+  std::size_t count = 0;
+  const char* begin = text.data();
+  const char* const end = begin + text.size();
+  for (const char* at = begin; at != end; ++at) {
+    if (*at != separator) continue;
+    out[count++] = StringView(std::string_view(begin, static_cast<std::size_t>(at - begin)));
+    begin = at + 1;
+  }
+  out[count++] = StringView(std::string_view(begin, static_cast<std::size_t>(end - begin)));
+  elements.commit(count);
+}
+
+void split_by_pattern(std::string_view text, const RE2& pattern, std::int64_t limit,
+                      Elements& elements) {
+  std::size_t begin = 0;
+  std::size_t at = 0;
+  std::int64_t count = 1;
+  re2::StringPiece hit;
+  while (at <= text.size() && (limit <= 0 || count < limit) &&
+         pattern.Match(piece(text), at, text.size(), RE2::UNANCHORED, &hit, 1)) {
+    const auto place = static_cast<std::size_t>(hit.data() - text.data());
+    if (hit.empty()) {
+      // An empty match parts characters, but not before the first or behind the last one.
+      if (place >= text.size()) break;
+      if (place == begin) {
+        at = place + 1;
+        while (at < text.size() && !begins_character(text[at])) ++at;
+        continue;
+      }
+    }
+    elements.append(text.substr(begin, place - begin));
+    ++count;
+    begin = place + hit.size();
+    at = begin;
+  }
+  elements.append(text.substr(begin));
+}
+
+ColumnPtr split_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  auto offsets = allocate_offsets(call.rows);
+  auto* out = offsets->as<std::int32_t>();
+  const Vector& text = call.arguments[0];
+  const Vector& pattern = call.arguments[1];
+  const Vector* limits = call.arguments.size() == 3 ? &call.arguments[2] : nullptr;
+  Elements elements(call.rows * 4 + 16);
+  std::optional<char> separator;
+  if (pattern.constant && limits == nullptr) separator = single_character(text_at(pattern, 0));
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    out[i] = static_cast<std::int32_t>(elements.size());
+    if (!call.valid(i)) continue;
+    if (separator) {
+      split_by_character(text_at(text, i), *separator, elements);
+      continue;
+    }
+    const std::int64_t limit =
+        limits ? limits->column->values<std::int32_t>()[limits->constant ? 0 : i] : -1;
+    split_by_pattern(text_at(text, i), state.get(call, i, text_at(pattern, i), false), limit,
+                     elements);
+  }
+  out[call.rows] = static_cast<std::int32_t>(elements.size());
+  // Short elements are inline; long ones point into what the argument keeps alive.
+  return Column::array(call.type, call.rows, std::move(offsets),
+                       elements.finish(text.column->heaps()), call.validity);
+}
+
+std::optional<Signature> resolve_texts(std::span<const BoundPtr> a, DataType type) {
+  for (const BoundPtr& argument : a) {
+    if (!is_scalar(argument)) return std::nullopt;
+  }
+  return signature(std::vector<DataType>(a.size(), TypeId::string), std::move(type));
+}
+std::optional<Signature> resolve_match(std::span<const BoundPtr> a) {
+  return resolve_texts(a, TypeId::boolean);
+}
+std::optional<Signature> resolve_text(std::span<const BoundPtr> a) {
+  return resolve_texts(a, TypeId::string);
+}
+std::optional<Signature> resolve_extract(std::span<const BoundPtr> a) {
+  auto result = resolve_texts(a, TypeId::string);
+  if (result && a.size() == 3) result->arguments[2] = TypeId::integer;
+  return result;
+}
+std::optional<Signature> resolve_split(std::span<const BoundPtr> a) {
+  auto result = resolve_texts(a, DataType::array(TypeId::string, false));
+  if (result && a.size() == 3) result->arguments[2] = TypeId::integer;
+  return result;
+}
+
+template <Kernel kernel>
+Kernel only(std::span<const BoundPtr>, const DataType&) {
+  return kernel;
+}
+
+}  // namespace
+
+std::span<const Function> pattern_functions() {
+  static const std::vector<Function> rows = [] {
+    std::vector<Function> table;
+    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
+                         std::size_t most, auto resolve, auto kernel, auto prepare) {
+      Function row;
+      row.name = name;
+      row.usage = usage;
+      row.min_arguments = least;
+      row.max_arguments = most;
+      row.resolve = resolve;
+      row.kernel = kernel;
+      row.prepare = prepare;
+      row.fallible = true;  // a bad pattern
+      table.push_back(row);
+    };
+    add("like", "string LIKE pattern [ESCAPE character]", 2, 3, resolve_match, only<like_kernel>,
+        prepare_like);
+    for (const char* name : {"rlike", "regexp_like"}) {
+      add(name, "string RLIKE pattern", 2, 2, resolve_match, only<rlike_kernel>, prepare_pattern);
+    }
+    add("regexp_replace", "regexp_replace(string, pattern, replacement)", 3, 3, resolve_text,
+        only<regexp_replace_kernel>, prepare_pattern);
+    add("regexp_extract", "regexp_extract(string, pattern[, group])", 2, 3, resolve_extract,
+        only<regexp_extract_kernel>, prepare_pattern);
+    add("split", "split(string, pattern[, limit])", 2, 3, resolve_split, only<split_kernel>,
+        prepare_pattern);
+    return table;
+  }();
+  return rows;
+}
+
+}  // namespace libstream

@@ -1,0 +1,315 @@
+#include "string_heap.hpp"
+#include "utf8.hpp"
+
+#include <utf8proc.h>
+
+#include <cstring>
+
+namespace libstream {
+namespace {
+
+template <bool to_upper>
+void change_case_unicode(std::string_view text, StringHeap& heap) {
+  // A code point may grow, by at most three bytes for one.
+  char* place = heap.reserve(text.size() * 4);
+  std::size_t size = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    utf8proc_int32_t point = 0;
+    const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at;
+    const auto length =
+        utf8proc_iterate(bytes, static_cast<utf8proc_ssize_t>(text.size() - at), &point);
+    if (length <= 0) {
+      place[size++] = text[at++];  // no UTF-8: bytes stay as they are
+      continue;
+    }
+    at += static_cast<std::size_t>(length);
+    point = to_upper ? utf8proc_toupper(point) : utf8proc_tolower(point);
+    size += static_cast<std::size_t>(
+        utf8proc_encode_char(point, reinterpret_cast<utf8proc_uint8_t*>(place + size)));
+  }
+  heap.append_reserved(size);
+}
+
+template <bool to_upper>
+ColumnPtr case_kernel(const KernelCall& call) {
+  const Vector& a = call.arguments[0];
+  StringHeap heap(call.rows, call.rows * 16);
+  constexpr char first = to_upper ? 'a' : 'A';
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    const std::string_view text = text_at(a, i);
+    if (!is_ascii(text)) {
+      change_case_unicode<to_upper>(text, heap);
+      continue;
+    }
+    char* place = heap.reserve(text.size() + 1);
+    for (std::size_t j = 0; j < text.size(); ++j) {
+      const auto offset = static_cast<unsigned char>(text[j] - first);
+      place[j] = static_cast<char>(text[j] ^ (offset < 26 ? 0x20 : 0));
+    }
+    heap.append_reserved(text.size());
+  }
+  return heap.finish(call.type, call.validity);
+}
+
+ColumnPtr length_kernel(const KernelCall& call) {
+  const bool binary = call.arguments[0].column->type().id() == TypeId::binary;
+  return map_values<std::int32_t, StringView>(
+      call, [binary](const StringView& a) { return binary ? a.length : characters(a.view()); });
+}
+ColumnPtr octet_length_kernel(const KernelCall& call) {
+  return map_values<std::int32_t, StringView>(call, [](const StringView& a) { return a.length; });
+}
+
+/// Results that are parts of the first argument: `part(text, row)` chooses.
+template <class F>
+ColumnPtr parts(const KernelCall& call, F part) {
+  auto views = allocate_values<StringView>(call.rows);
+  auto* out = views->as<StringView>();
+  const Vector& a = call.arguments[0];
+  // A part of an inline string points into the column of views: it is short, so inline again.
+  for (std::size_t i = 0; i < call.rows; ++i) out[i] = StringView(part(text_at(a, i), i));
+  return Column::fixed(call.type, call.rows, std::move(views), call.validity, heaps_of(call));
+}
+
+std::int64_t whole_at(const Vector& vector, std::size_t row) {
+  return vector.column->values<std::int32_t>()[vector.constant ? 0 : row];
+}
+
+/// substring(text, position from 1 or from the end, [length]), in characters.
+ColumnPtr substring_kernel(const KernelCall& call) {
+  const bool open = call.arguments.size() == 2;
+  return parts(call, [&](std::string_view text, std::size_t row) {
+    const std::int64_t position = whole_at(call.arguments[1], row);
+    const std::int64_t wanted =
+        open ? std::numeric_limits<std::int32_t>::max() : whole_at(call.arguments[2], row);
+    const auto size = static_cast<std::int64_t>(characters(text));
+    const std::int64_t start = position > 0 ? position - 1 : position < 0 ? size + position : 0;
+    const std::int64_t begin = std::clamp<std::int64_t>(start, 0, size);
+    const std::int64_t end = std::clamp<std::int64_t>(start + wanted, begin, size);
+    return character_range(text, static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
+  });
+}
+template <bool left>
+ColumnPtr side_kernel(const KernelCall& call) {
+  return parts(call, [&](std::string_view text, std::size_t row) {
+    const auto size = static_cast<std::int64_t>(characters(text));
+    const std::int64_t count = std::clamp<std::int64_t>(whole_at(call.arguments[1], row), 0, size);
+    return left ? character_range(text, 0, static_cast<std::size_t>(count))
+                : character_range(text, static_cast<std::size_t>(size - count),
+                                  static_cast<std::size_t>(size));
+  });
+}
+
+template <bool left, bool right>
+ColumnPtr trim_kernel(const KernelCall& call) {
+  // One argument: blanks. Two: any of the given (ASCII) characters.
+  return parts(call, [&](std::string_view text, std::size_t row) {
+    const std::string_view cut = call.arguments.size() == 2 ? text_at(call.arguments[1], row) : " ";
+    if (left) {
+      const auto begin = text.find_first_not_of(cut);
+      text.remove_prefix(begin == std::string_view::npos ? text.size() : begin);
+    }
+    if (right) text = text.substr(0, text.find_last_not_of(cut) + 1);
+    return text;
+  });
+}
+
+ColumnPtr concat_kernel(const KernelCall& call) {
+  StringHeap heap(call.rows, call.rows * 24);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    std::size_t size = 0;
+    for (const Vector& part : call.arguments) size += text_at(part, i).size();
+    char* place = heap.reserve(size + 1);
+    for (const Vector& part : call.arguments) {
+      const std::string_view text = text_at(part, i);
+      std::memcpy(place, text.data(), text.size());
+      place += text.size();
+    }
+    heap.append_reserved(size);
+  }
+  return heap.finish(call.type, call.validity);
+}
+
+/// concat_ws(separator, text, …): nulls are left out.
+ColumnPtr concat_ws_kernel(const KernelCall& call) {
+  StringHeap heap(call.rows, call.rows * 24);
+  NullMarks marks(call);
+  const Vector& separator = call.arguments[0];
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    if (separator.is_null(i)) {
+      marks.mark(i);
+      heap.append({});
+      continue;
+    }
+    const std::string_view between = text_at(separator, i);
+    std::size_t size = 0;
+    for (const Vector& part : call.arguments.subspan(1)) {
+      if (!part.is_null(i)) size += text_at(part, i).size() + between.size();
+    }
+    char* place = heap.reserve(size + 1);
+    const char* begin = place;
+    for (const Vector& part : call.arguments.subspan(1)) {
+      if (part.is_null(i)) continue;
+      if (place != begin) {
+        std::memcpy(place, between.data(), between.size());
+        place += between.size();
+      }
+      const std::string_view text = text_at(part, i);
+      std::memcpy(place, text.data(), text.size());
+      place += text.size();
+    }
+    heap.append_reserved(static_cast<std::size_t>(place - begin));
+  }
+  return heap.finish(call.type, marks.finish());
+}
+
+ColumnPtr replace_kernel(const KernelCall& call) {
+  StringHeap heap(call.rows, call.rows * 24);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    const std::string_view text = text_at(call.arguments[0], i);
+    const std::string_view search = text_at(call.arguments[1], i);
+    const std::string_view by =
+        call.arguments.size() == 3 ? text_at(call.arguments[2], i) : std::string_view();
+    std::size_t hits = 0;
+    for (auto at = text.find(search); !search.empty() && at != std::string_view::npos;
+         at = text.find(search, at + search.size())) {
+      ++hits;
+    }
+    if (hits == 0) {
+      heap.append(text);
+      continue;
+    }
+    const std::size_t size = text.size() - hits * search.size() + hits * by.size();
+    char* place = heap.reserve(size + 1);
+    std::size_t from = 0;
+    for (auto at = text.find(search); at != std::string_view::npos; at = text.find(search, from)) {
+      std::memcpy(place, text.data() + from, at - from);
+      place += at - from;
+      std::memcpy(place, by.data(), by.size());
+      place += by.size();
+      from = at + search.size();
+    }
+    std::memcpy(place, text.data() + from, text.size() - from);
+    heap.append_reserved(size);
+  }
+  return heap.finish(call.type, call.validity);
+}
+
+ColumnPtr starts_kernel(const KernelCall& call) {
+  return map_pairs<std::uint8_t, StringView, StringView>(
+      call, [](const StringView& a, const StringView& b) {
+        return a.view().starts_with(b.view()) ? 1 : 0;
+      });
+}
+ColumnPtr ends_kernel(const KernelCall& call) {
+  return map_pairs<std::uint8_t, StringView, StringView>(
+      call, [](const StringView& a, const StringView& b) {
+        return a.view().ends_with(b.view()) ? 1 : 0;
+      });
+}
+ColumnPtr contains_kernel(const KernelCall& call) {
+  return map_pairs<std::uint8_t, StringView, StringView>(
+      call, [](const StringView& a, const StringView& b) {
+        return a.view().find(b.view()) != std::string_view::npos ? 1 : 0;
+      });
+}
+/// Place of a text in another, in characters from 1; 0 = not there.
+template <bool haystack_first>
+ColumnPtr position_kernel(const KernelCall& call) {
+  return map_pairs<std::int32_t, StringView, StringView>(
+      call, [](const StringView& a, const StringView& b) {
+        const std::string_view text = (haystack_first ? a : b).view();
+        const auto at = text.find((haystack_first ? b : a).view());
+        return at == std::string_view::npos ? 0U : characters(text.substr(0, at)) + 1;
+      });
+}
+
+template <TypeId result>
+std::optional<Signature> strings_to(std::span<const BoundPtr> a) {
+  for (const BoundPtr& argument : a) {
+    if (!is_scalar(argument)) return std::nullopt;
+  }
+  return signature(std::vector<DataType>(a.size(), TypeId::string), result);
+}
+std::optional<Signature> resolve_length(std::span<const BoundPtr> a) {
+  if (!is_scalar(a[0])) return std::nullopt;
+  return signature({is_id(a[0], TypeId::binary) ? TypeId::binary : TypeId::string},
+                   TypeId::integer);
+}
+/// A text, then whole numbers.
+std::optional<Signature> text_and_numbers(std::span<const BoundPtr> a) {
+  std::vector<DataType> types(a.size(), TypeId::integer);
+  types[0] = TypeId::string;
+  return is_scalar(a[0]) ? std::optional(signature(std::move(types), TypeId::string))
+                         : std::nullopt;
+}
+std::optional<Signature> resolve_concat_ws(std::span<const BoundPtr> a) {
+  auto result = strings_to<TypeId::string>(a);
+  if (result) result->nullable = a[0]->nullable;
+  return result;
+}
+
+template <Kernel kernel>
+Kernel only(std::span<const BoundPtr>, const DataType&) {
+  return kernel;
+}
+
+}  // namespace
+
+std::span<const Function> string_functions() {
+  static const std::vector<Function> rows = [] {
+    std::vector<Function> table;
+    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
+                         std::size_t most, auto resolve, auto kernel) {
+      Function row;
+      row.name = name;
+      row.usage = usage;
+      row.min_arguments = least;
+      row.max_arguments = most;
+      row.resolve = resolve;
+      row.kernel = kernel;
+      table.push_back(row);
+    };
+    constexpr auto text = strings_to<TypeId::string>;
+    constexpr auto truth = strings_to<TypeId::boolean>;
+    constexpr auto number = strings_to<TypeId::integer>;
+    for (const char* name : {"upper", "ucase"}) {
+      add(name, "upper(string)", 1, 1, text, only<case_kernel<true>>);
+    }
+    for (const char* name : {"lower", "lcase"}) {
+      add(name, "lower(string)", 1, 1, text, only<case_kernel<false>>);
+    }
+    for (const char* name : {"length", "char_length", "character_length", "len"}) {
+      add(name, "length(string)", 1, 1, resolve_length, only<length_kernel>);
+    }
+    add("octet_length", "octet_length(string)", 1, 1, resolve_length, only<octet_length_kernel>);
+    for (const char* name : {"substring", "substr"}) {
+      add(name, "substring(string, position[, length])", 2, 3, text_and_numbers,
+          only<substring_kernel>);
+    }
+    add("left", "left(string, count)", 2, 2, text_and_numbers, only<side_kernel<true>>);
+    add("right", "right(string, count)", 2, 2, text_and_numbers, only<side_kernel<false>>);
+    add("trim", "trim(string)", 1, 1, text, only<trim_kernel<true, true>>);
+    add("btrim", "btrim(string[, characters])", 1, 2, text, only<trim_kernel<true, true>>);
+    add("ltrim", "ltrim(string)", 1, 1, text, only<trim_kernel<true, false>>);
+    add("rtrim", "rtrim(string)", 1, 1, text, only<trim_kernel<false, true>>);
+    add("concat", "concat(string, …)", 1, any_number, text, only<concat_kernel>);
+    add("concat_ws", "concat_ws(separator, string, …)", 1, any_number, resolve_concat_ws,
+        only<concat_ws_kernel>);
+    table.back().nulls = NullRule::own;
+    add("replace", "replace(string, search[, replacement])", 2, 3, text, only<replace_kernel>);
+    for (const char* name : {"starts_with", "startswith"}) {
+      add(name, "starts_with(string, string)", 2, 2, truth, only<starts_kernel>);
+    }
+    for (const char* name : {"ends_with", "endswith"}) {
+      add(name, "ends_with(string, string)", 2, 2, truth, only<ends_kernel>);
+    }
+    add("contains", "contains(string, string)", 2, 2, truth, only<contains_kernel>);
+    add("instr", "instr(string, search)", 2, 2, number, only<position_kernel<true>>);
+    add("locate", "locate(search, string)", 2, 2, number, only<position_kernel<false>>);
+    return table;
+  }();
+  return rows;
+}
+
+}  // namespace libstream

@@ -1,0 +1,558 @@
+#include "lexer.hpp"
+
+#include <libstream/error.hpp>
+#include <libstream/expression.hpp>
+#include <libstream/schema.hpp>
+#include <libstream/time.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <span>
+#include <utility>
+
+namespace libstream {
+namespace {
+
+using Kind = ExpressionNode::Kind;
+
+constexpr int depth_limit = 200;
+constexpr int tree_depth_limit = 1'000;
+constexpr int node_limit = 10'000;
+
+// Binding powers, loosest first.
+enum Power {
+  no_power,
+  or_power,
+  and_power,
+  not_power,
+  predicate_power,
+  concat_power,
+  sum_power,
+  product_power,
+  unary_power,
+  postfix_power
+};
+
+struct Parsed {
+  Expression expression;
+  int depth = 1;
+};
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text), tokens_(tokenize(text)) {}
+
+  Expression run() {
+    if (peek().kind == Token::Kind::end) fail("an expression is expected");
+    Parsed result = parse(no_power);
+    if (accept("AS")) {
+      result = make_named(Kind::alias, name_token("a name is expected behind AS"), result);
+    } else if (peek().kind == Token::Kind::quoted_name ||
+               (peek().kind == Token::Kind::name && !is_keyword(peek().value))) {
+      result = make_named(Kind::alias, name_token(""), result);
+    } else if (accept("DESC")) {
+      result = make_named(Kind::sort, "desc", result);
+    } else if (accept("ASC")) {
+      result = make_named(Kind::sort, "asc", result);
+    }
+    if (peek().kind != Token::Kind::end) {
+      fail("'" + peek().value + "' does not belong here; the expression ends before it");
+    }
+    return result.expression;
+  }
+
+ private:
+  const Token& peek(std::size_t ahead = 0) const {
+    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+  }
+  bool is_symbol(std::string_view symbol) const {
+    return peek().kind == Token::Kind::symbol && peek().value == symbol;
+  }
+  bool accept_symbol(std::string_view symbol) {
+    if (!is_symbol(symbol)) return false;
+    ++at_;
+    return true;
+  }
+  bool accept(std::string_view keyword) {
+    if (!is_word(peek(), keyword)) return false;
+    ++at_;
+    return true;
+  }
+  [[noreturn]] void fail(const std::string& message) const {
+    fail_at(text_, peek().begin, message);
+  }
+  void expect_symbol(std::string_view symbol, const std::string& where) {
+    if (!accept_symbol(symbol)) fail("'" + std::string(symbol) + "' is expected " + where);
+  }
+  void expect(std::string_view keyword, const std::string& where) {
+    if (!accept(keyword)) fail(std::string(keyword) + " is expected " + where);
+  }
+  std::string name_token(const std::string& message) {
+    if (peek().kind != Token::Kind::name && peek().kind != Token::Kind::quoted_name) fail(message);
+    return tokens_[at_++].value;
+  }
+
+  Parsed make(ExpressionNode node, int depth) {
+    if (++nodes_ > node_limit) {
+      fail("the expression has more than " + std::to_string(node_limit) + " parts");
+    }
+    if (depth > tree_depth_limit) {
+      fail("the expression is nested more than " + std::to_string(tree_depth_limit) + " deep");
+    }
+    return {Expression(std::make_shared<const ExpressionNode>(std::move(node))), depth};
+  }
+  Parsed make_literal(Value value, DataType type) {
+    ExpressionNode node;
+    node.kind = Kind::literal;
+    node.value = std::move(value);
+    node.type = std::move(type);
+    return make(std::move(node), 1);
+  }
+  Parsed make_named(Kind kind, std::string name, const Parsed& inner, DataType type = {}) {
+    ExpressionNode node;
+    node.kind = kind;
+    node.name = std::move(name);
+    node.type = std::move(type);
+    node.arguments = {inner.expression};
+    return make(std::move(node), inner.depth + 1);
+  }
+  Parsed make_call(std::string_view name, std::vector<Parsed> arguments) {
+    ExpressionNode node;
+    node.kind = Kind::call;
+    for (const char c : name) {
+      node.name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    int depth = 0;
+    for (Parsed& argument : arguments) {
+      depth = std::max(depth, argument.depth);
+      node.arguments.push_back(std::move(argument.expression));
+    }
+    return make(std::move(node), depth + 1);
+  }
+
+  Parsed parse(Power least) {
+    if (++depth_ > depth_limit) {
+      fail("the expression is nested more than " + std::to_string(depth_limit) + " deep");
+    }
+    Parsed left = prefix();
+    while (infix(left, least)) {
+    }
+    --depth_;
+    return left;
+  }
+
+  /// Extends `left` by one operator that binds tighter than `least`.
+  bool infix(Parsed& left, Power least) {
+    if (least < postfix_power && postfix(left)) return true;
+    struct Binary {
+      std::string_view sign;
+      const char* name;
+      Power power;
+    };
+    static constexpr Binary signs[] = {
+        {"=", "=", predicate_power},     {"==", "=", predicate_power},
+        {"<>", "<>", predicate_power},   {"!=", "<>", predicate_power},
+        {"<=", "<=", predicate_power},   {"<", "<", predicate_power},
+        {">=", ">=", predicate_power},   {">", ">", predicate_power},
+        {"<=>", "<=>", predicate_power}, {"||", "concat", concat_power},
+        {"+", "+", sum_power},           {"-", "-", sum_power},
+        {"*", "*", product_power},       {"/", "/", product_power},
+        {"%", "%", product_power}};
+    static constexpr Binary words[] = {
+        {"OR", "or", or_power}, {"AND", "and", and_power}, {"DIV", "div", product_power}};
+    const bool symbol = peek().kind == Token::Kind::symbol;
+    for (const Binary& binary :
+         symbol ? std::span<const Binary>(signs) : std::span<const Binary>(words)) {
+      if (symbol ? !is_symbol(binary.sign) : !is_word(peek(), binary.sign)) continue;
+      if (binary.power <= least) return false;
+      ++at_;
+      Parsed right = parse(binary.power);
+      left = make_call(binary.name, {std::move(left), std::move(right)});
+      return true;
+    }
+    return least < predicate_power && predicate(left);
+  }
+
+  bool postfix(Parsed& left) {
+    if (accept_symbol("[")) {
+      Parsed index = parse(no_power);
+      expect_symbol("]", "behind the index");
+      left = make_call("element", {std::move(left), std::move(index)});
+      return true;
+    }
+    if (!accept_symbol(".")) return false;
+    const std::string name = name_token("the name of a field is expected behind the dot");
+    const ExpressionNode& node = left.expression.node();
+    if (node.kind == Kind::column) {
+      ExpressionNode path;
+      path.kind = Kind::column;
+      path.name = node.name + "." + quoted_part(name);
+      left = make(std::move(path), 1);
+    } else {
+      Parsed field = make_literal(Value(name), TypeId::string);
+      left = make_call("field", {std::move(left), std::move(field)});
+    }
+    return true;
+  }
+
+  /// IS [NOT] NULL …, [NOT] IN, BETWEEN, LIKE.
+  bool predicate(Parsed& left) {
+    if (accept("IS")) {
+      const bool negated = accept("NOT");
+      if (accept("NULL")) {
+        left = make_call(negated ? "is_not_null" : "is_null", {std::move(left)});
+        return true;
+      }
+      const bool truth = accept("TRUE");
+      if (!truth && !accept("FALSE")) fail("NULL, TRUE or FALSE is expected behind IS");
+      Parsed value = make_literal(Value(truth), TypeId::boolean);
+      left = make_call("<=>", {std::move(left), std::move(value)});
+      if (negated) left = make_call("not", {std::move(left)});
+      return true;
+    }
+    const bool negated = is_word(peek(), "NOT");
+    const Token& word = peek(negated ? 1 : 0);
+    if (is_word(word, "IN")) {
+      at_ += negated ? 2 : 1;
+      in_list(left);
+    } else if (is_word(word, "BETWEEN")) {
+      at_ += negated ? 2 : 1;
+      Parsed low = parse(predicate_power);
+      expect("AND", "between the bounds of BETWEEN");
+      Parsed high = parse(predicate_power);
+      left = make_call("between", {std::move(left), std::move(low), std::move(high)});
+    } else if (is_word(word, "LIKE") || is_word(word, "RLIKE")) {
+      const bool like = is_word(word, "LIKE");
+      at_ += negated ? 2 : 1;
+      std::vector<Parsed> arguments{std::move(left), parse(predicate_power)};
+      if (like && accept("ESCAPE")) arguments.push_back(parse(predicate_power));
+      left = make_call(like ? "like" : "rlike", std::move(arguments));
+    } else {
+      return false;
+    }
+    if (negated) left = make_call("not", {std::move(left)});
+    return true;
+  }
+
+  void in_list(Parsed& left) {
+    expect_symbol("(", "behind IN");
+    std::vector<Parsed> arguments{std::move(left)};
+    do {
+      arguments.push_back(parse(no_power));
+    } while (accept_symbol(","));
+    expect_symbol(")", "at the end of the list of IN");
+    left = make_call("in", std::move(arguments));
+  }
+
+  Parsed prefix() {
+    const Token& token = peek();
+    switch (token.kind) {
+      case Token::Kind::number:
+        ++at_;
+        return number(token, false);
+      case Token::Kind::text:
+        ++at_;
+        return make_literal(Value(token.value), TypeId::string);
+      case Token::Kind::binary:
+        ++at_;
+        return make_literal(Value(token.value), TypeId::binary);
+      case Token::Kind::quoted_name:
+      case Token::Kind::name:
+        return name_or_word();
+      case Token::Kind::symbol:
+        return prefix_symbol();
+      case Token::Kind::end:
+        break;
+    }
+    fail("the expression is not finished");
+  }
+
+  Parsed prefix_symbol() {
+    if (accept_symbol("(")) {
+      Parsed inner = parse(no_power);
+      expect_symbol(")", "to close the bracket");
+      return inner;
+    }
+    if (accept_symbol("-")) {
+      if (peek().kind == Token::Kind::number) return number(tokens_[at_++], true);
+      return make_call("negate", {parse(unary_power)});
+    }
+    if (accept_symbol("+")) return parse(unary_power);
+    if (accept_symbol("!")) return make_call("not", {parse(unary_power)});
+    if (accept_symbol("*")) {
+      ExpressionNode node;
+      node.kind = Kind::star;
+      node.name = "*";
+      return make(std::move(node), 1);
+    }
+    fail("'" + peek().value + "' does not begin an expression");
+  }
+
+  Parsed name_or_word() {
+    const Token& token = peek();
+    const Token& after = peek(1);
+    const bool call = after.kind == Token::Kind::symbol && after.value == "(";
+    if (token.kind == Token::Kind::name) {
+      if (accept("NOT")) return make_call("not", {parse(not_power)});
+      if (accept("NULL")) return make_literal(Value(), DataType());
+      if (accept("TRUE")) return make_literal(Value(true), TypeId::boolean);
+      if (accept("FALSE")) return make_literal(Value(false), TypeId::boolean);
+      if (accept("CASE")) return case_expression();
+      if (call && (is_word(token, "CAST") || is_word(token, "TRY_CAST"))) return cast();
+      if (call && is_word(token, "EXTRACT")) return extract();
+      if (after.kind == Token::Kind::text &&
+          (is_word(token, "TIMESTAMP") || is_word(token, "DATE"))) {
+        return typed_literal();
+      }
+      if (is_word(token, "INTERVAL") &&
+          (after.kind == Token::Kind::text || after.kind == Token::Kind::number ||
+           (after.kind == Token::Kind::symbol && after.value == "-"))) {
+        ++at_;
+        return interval();
+      }
+      if (is_keyword(token.value) && !(call && is_callable_keyword(token.value))) {
+        fail(token.value + " does not begin an expression; a column of that name stands in `" +
+             token.value + "`");
+      }
+    }
+    ++at_;
+    if (call) {
+      ++at_;
+      return call_arguments(token.value);
+    }
+    ExpressionNode node;
+    node.kind = Kind::column;
+    node.name = token.kind == Token::Kind::quoted_name ? quoted_part(token.value) : token.value;
+    return make(std::move(node), 1);
+  }
+
+  Parsed call_arguments(const std::string& name) {
+    const bool distinct = accept("DISTINCT");
+    std::vector<Parsed> arguments;
+    if (!is_symbol(")")) {
+      do {
+        arguments.push_back(parse(no_power));
+      } while (accept_symbol(","));
+    }
+    expect_symbol(")", "behind the arguments of " + name);
+    Parsed result = make_call(name, std::move(arguments));
+    std::optional<Parsed> condition;
+    if (is_word(peek(), "FILTER") && peek(1).kind == Token::Kind::symbol && peek(1).value == "(") {
+      at_ += 2;
+      expect("WHERE", "in FILTER (WHERE …)");
+      condition = parse(no_power);
+      expect_symbol(")", "at the end of FILTER");
+    }
+    if (!distinct && !condition) return result;
+    ExpressionNode node = result.expression.node();
+    node.distinct = distinct;
+    if (condition) node.filter = condition->expression;
+    return make(std::move(node), std::max(result.depth, condition ? condition->depth + 1 : 0));
+  }
+
+  Parsed case_expression() {
+    std::optional<Parsed> subject;
+    if (!is_word(peek(), "WHEN")) subject = parse(no_power);
+    std::vector<Parsed> arguments;
+    if (!is_word(peek(), "WHEN")) fail("WHEN is expected in CASE");
+    while (accept("WHEN")) {
+      Parsed condition = parse(no_power);
+      if (subject) condition = make_call("=", {*subject, std::move(condition)});
+      expect("THEN", "behind the condition of WHEN");
+      arguments.push_back(std::move(condition));
+      arguments.push_back(parse(no_power));
+    }
+    if (accept("ELSE")) arguments.push_back(parse(no_power));
+    expect("END", "at the end of CASE");
+    return make_call("case", std::move(arguments));
+  }
+
+  Parsed cast() {
+    const bool attempt = is_word(tokens_[at_], "TRY_CAST");
+    at_ += 2;
+    Parsed inner = parse(no_power);
+    expect("AS", "in CAST(… AS type)");
+    DataType type = type_name();
+    expect_symbol(")", "at the end of CAST");
+    return make_named(Kind::cast, attempt ? "try_cast" : "cast", inner, std::move(type));
+  }
+
+  DataType type_name() {
+    // The type reaches up to the bracket that closes the cast.
+    const std::size_t begin = peek().begin;
+    int open = 0;
+    while (peek().kind != Token::Kind::end) {
+      if (is_symbol("(")) ++open;
+      if (is_symbol(")") && open-- == 0) break;
+      ++at_;
+    }
+    const std::string_view name = std::string_view(text_).substr(begin, peek().begin - begin);
+    try {
+      return DataType::parse(name.substr(0, name.find_last_not_of(" \t\n") + 1));
+    } catch (const Error& error) {
+      fail_at(text_, begin, error.what());
+    }
+  }
+
+  Parsed extract() {
+    const std::size_t start = at_;
+    at_ += 2;
+    if (peek().kind == Token::Kind::name && is_word(peek(1), "FROM")) {
+      Parsed field = make_literal(Value(lowered(peek().value)), TypeId::string);
+      at_ += 2;
+      Parsed source = parse(no_power);
+      expect_symbol(")", "at the end of EXTRACT");
+      return make_call("date_part", {std::move(field), std::move(source)});
+    }
+    at_ = start + 2;
+    fail("EXTRACT(field FROM value) is expected");
+  }
+
+  static std::string lowered(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+  }
+
+  Parsed typed_literal() {
+    const bool timestamp = is_word(tokens_[at_++], "TIMESTAMP");
+    const Token& literal = tokens_[at_];
+    EventTime time = 0;
+    std::int32_t days = 0;
+    if (timestamp ? !parse_timestamp(literal.value, time) : !parse_date(literal.value, days)) {
+      fail(timestamp ? "no timestamp; write it as TIMESTAMP '2013-01-31T10:00:00Z'"
+                     : "no date; write it as DATE '2013-01-31'");
+    }
+    ++at_;
+    if (timestamp) return make_literal(Value(time), TypeId::timestamp);
+    return make_literal(Value(std::int64_t{days}), TypeId::date);
+  }
+
+  Parsed interval();
+  Parsed number(const Token& token, bool negative);
+
+  std::string text_;
+  std::vector<Token> tokens_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+  int nodes_ = 0;
+};
+
+/// Months of a unit of the calendar, 0 for others.
+std::int64_t months_of(std::string_view unit) {
+  if (same_name(unit, "month") || same_name(unit, "months")) return 1;
+  if (same_name(unit, "year") || same_name(unit, "years")) return 12;
+  return 0;
+}
+
+Parsed Parser::interval() {
+  const std::size_t begin = at_;
+  std::int64_t microseconds = 0;
+  std::int64_t months = 0;
+  const auto add = [&](const std::string& count, const std::string& unit) {
+    if (const std::int64_t factor = months_of(unit)) {
+      std::int64_t value = 0;
+      const auto end = count.data() + count.size();
+      const auto result = std::from_chars(count.data(), end, value);
+      if (result.ec != std::errc() || result.ptr != end || value > 120'000 || value < -120'000) {
+        fail("a whole number of months or years is expected");
+      }
+      months += value * factor;
+      return;
+    }
+    const bool negative = !count.empty() && count[0] == '-';
+    const std::int64_t value = parse_duration(count.substr(negative ? 1 : 0) + " " + unit);
+    if (__builtin_add_overflow(microseconds, negative ? -value : value, &microseconds)) {
+      fail("the interval is too long");
+    }
+  };
+  try {
+    if (peek().kind == Token::Kind::text &&
+        peek().value.find_first_not_of("+-.0123456789 ") != std::string::npos) {
+      // INTERVAL '1 hour 30 minutes'
+      microseconds = parse_duration(peek().value);
+      ++at_;
+      return make_literal(Value(microseconds), TypeId::day_interval);
+    }
+    do {
+      std::string count = accept_symbol("-") ? "-" : "";
+      const bool valued = peek().kind == Token::Kind::text || peek().kind == Token::Kind::number;
+      if (!valued || peek(1).kind != Token::Kind::name) {
+        fail("a number and its unit are expected in INTERVAL");
+      }
+      count += peek().value;
+      at_ += 2;
+      add(count, tokens_[at_ - 1].value);
+    } while (peek().kind == Token::Kind::number && peek(1).kind == Token::Kind::name);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::analysis) throw;
+    fail_at(text_, tokens_[begin].begin, error.what());
+  }
+  if (months != 0 && microseconds != 0) {
+    fail_at(text_, tokens_[begin].begin, "months and durations do not mix in one INTERVAL");
+  }
+  if (months != 0) return make_literal(Value(months), TypeId::month_interval);
+  return make_literal(Value(microseconds), TypeId::day_interval);
+}
+
+Parsed Parser::number(const Token& token, bool negative) {
+  std::string digits = lowered(token.value);
+  const auto bad = [&](const char* message) { fail_at(text_, token.begin, message); };
+  std::size_t suffix_at = digits.size();
+  while (suffix_at > 0 &&
+         std::string_view("0123456789.").find(digits[suffix_at - 1]) == std::string_view::npos) {
+    --suffix_at;
+  }
+  std::string suffix = digits.substr(suffix_at);
+  digits.resize(suffix_at);
+  const bool exponent = digits.find('e') != std::string::npos;
+  const bool point = digits.find('.') != std::string::npos;
+  if (suffix == "d" || suffix == "f" || (suffix.empty() && exponent)) {
+    double value = 0;
+    const auto end = digits.data() + digits.size();
+    const auto result = std::from_chars(digits.data(), end, value);
+    if (result.ec != std::errc() || result.ptr != end) bad("no number that a double can hold");
+    if (suffix == "f") value = static_cast<double>(static_cast<float>(value));
+    return make_literal(Value(negative ? -value : value),
+                        suffix == "f" ? TypeId::float32 : TypeId::float64);
+  }
+  if ((suffix.empty() && point) || (suffix == "bd" && !exponent)) {
+    int128 value = 0;
+    int count = 0;
+    for (const char c : digits) {
+      if (c == '.') continue;
+      count += value != 0 || c != '0' ? 1 : 0;
+      if (count > 38) bad("a decimal has at most 38 digits");
+      value = value * 10 + (c - '0');
+    }
+    const auto dot = digits.find('.');
+    const int scale = point ? static_cast<int>(digits.size() - dot - 1) : 0;
+    if (scale > 38) bad("a decimal has at most 38 digits");
+    return make_literal(Value(negative ? static_cast<int128>(-value) : value),
+                        DataType::decimal(std::max({count, scale, 1}), scale));
+  }
+  if (point || exponent || !(suffix.empty() || suffix == "l" || suffix == "s")) {
+    bad("no number; a column of that name stands in backticks");
+  }
+  if (negative) digits.insert(digits.begin(), '-');
+  std::int64_t value = 0;
+  const auto end = digits.data() + digits.size();
+  const auto result = std::from_chars(digits.data(), end, value);
+  if (result.ec != std::errc() || result.ptr != end) {
+    bad("the number does not fit into a bigint; write it as a decimal with the suffix BD");
+  }
+  const bool small = value >= std::numeric_limits<std::int32_t>::min() &&
+                     value <= std::numeric_limits<std::int32_t>::max();
+  if (suffix == "s") {
+    if (value < -32768 || value > 32767) bad("the number does not fit into a smallint");
+    return make_literal(Value(value), TypeId::smallint);
+  }
+  return make_literal(Value(value), suffix.empty() && small ? TypeId::integer : TypeId::bigint);
+}
+
+}  // namespace
+
+Expression expr(std::string_view text) { return Parser(text).run(); }
+
+}  // namespace libstream
