@@ -280,7 +280,9 @@ class Parser {
     }
     if (accept_symbol("+")) return parse(unary_power);
     if (accept_symbol("!")) return make_call("not", {parse(unary_power)});
-    if (accept_symbol("*")) {
+    const Token& after = peek(1);
+    const bool alone = after.kind == Token::Kind::end || after.value == ")" || after.value == ",";
+    if (alone && accept_symbol("*")) {
       ExpressionNode node;
       node.kind = Kind::star;
       node.name = "*";

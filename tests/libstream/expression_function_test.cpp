@@ -1,11 +1,11 @@
+#include "expression_support.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "expression_support.hpp"
 
 using namespace libstream;
 using test::evaluated;
@@ -88,11 +88,14 @@ TEST_CASE("Decimals keep the digits that Spark keeps") {
          {"try_divide(1.0, 0.0)", "null"},
          {"99999999999999999999999999999999999999BD + 1", "error: overflow of decimal(38,0)"},
          {"99999999999999999999.5 * 99999999999999999999.5", "error: overflow of decimal"},
-         {"1234567890123456789.123 * 9876543210987654321.5",
-          "12193263113702179522617.99"},
+         // 61 digits between, rounded to the scale that 38 leave.
+         {"1.000000000000000000000000000001 * 3.000000000000000000000000000001",
+          "3.00000000000000000000000000000400000"},
+         {"1234567890123456789.123 * 9876543210987654321.5", "error: overflow of decimal(38,4)"},
          {"cast(12.345 AS decimal(4,2))", "12.35"},
          {"cast(-12.345 AS decimal(4,2))", "-12.35"},
-         {"cast(123.45 AS decimal(4,2))", "error: bad cast: 123.45 (decimal(5,2)) is no decimal(4,2)"},
+         {"cast(123.45 AS decimal(4,2))",
+          "error: bad cast: 123.45 (decimal(5,2)) is no decimal(4,2)"},
          {"cast(0.1D AS decimal(10,3))", "0.100"},
          {"cast('1e2' AS decimal(5,1))", "100.0"},
          {"cast(7 AS decimal(10,2))", "7.00"},
@@ -104,10 +107,6 @@ TEST_CASE("Decimals keep the digits that Spark keeps") {
          {"round(-2.5)", "-3"},
          {"floor(-2.5)", "-3"},
          {"ceil(2.1)", "3"}});
-  // The last product above is rounded to the scale that 38 digits leave; its value is checked here
-  // against exact arithmetic only in its leading digits.
-  CHECK(bind(expr("1234567890123456789.123 * 9876543210987654321.5"), Schema{})->type ==
-        DataType::decimal(38, 0 + 4));
 }
 
 TEST_CASE("Result types of decimal operators are Spark's") {
@@ -192,7 +191,8 @@ TEST_CASE("Comparison") {
 TEST_CASE("Casts") {
   check({{"cast('12' AS int)", "12"},
          {"cast(' 12 ' AS bigint)", "12"},
-         {"cast('1x' AS int)", "error: bad cast: '1x' (string) is no int in CAST('1x' AS int), row 0; use TRY_CAST"},
+         {"cast('1x' AS int)",
+          "error: bad cast: '1x' (string) is no int in CAST('1x' AS int), row 0; use TRY_CAST"},
          {"try_cast('1x' AS int)", "null"},
          {"cast(300 AS smallint)", "300"},
          {"cast(70000 AS smallint)", "error: bad cast: 70000 (int) is no smallint"},
@@ -217,7 +217,7 @@ TEST_CASE("Casts") {
          {"cast(TIMESTAMP '2013-01-01T10:00:00Z' AS bigint)", "1357034400"},
          {"cast(1357034400 AS timestamp)", "2013-01-01T10:00:00Z"},
          {"cast(NULL AS int)", "null"},
-         {"cast(array('1', '2') AS array<int>)", "[1,2]"},
+         {"cast(array('1', '2') AS array<int>)", "[1, 2]"},
          {"cast('abc' AS binary) = X'616263'", "true"}});
 }
 
@@ -247,11 +247,11 @@ TEST_CASE("Strings") {
          {"contains('hello', 'ell')", "true"},
          {"instr('hello', 'l')", "3"},
          {"locate('z', 'hello')", "0"},
-         {"split('a b  c', ' ')", "[a,b,,c]"},
-         {"split('a1b22c', '[0-9]+')", "[a,b,c]"},
-         {"split('a|b', '\\\\|')", "[a,b]"},
-         {"split('abc', '')", "[a,b,c]"},
-         {"split('a,b,c', ',', 2)", "[a,b,c]"},
+         {"split('a b  c', ' ')", "[a, b, , c]"},
+         {"split('a1b22c', '[0-9]+')", "[a, b, c]"},
+         {"split('a|b', '\\\\|')", "[a, b]"},
+         {"split('abc', '')", "[a, b, c]"},
+         {"split('a,b,c', ',', 2)[1]", "b,c"},
          {"size(split('a,b,c', ',', 2))", "2"},
          {"split(NULL, ' ')", "null"},
          {"split('', ' ')", "[]"},
@@ -349,7 +349,8 @@ TEST_CASE("Dates and times") {
 
 TEST_CASE("Arrays and structures") {
   check({{"array(1, 2, 3)[1]", "2"},
-         {"array(1, 2)[2]", "error: index 2 is outside of an array of 2 elements in array(1, 2)[2], row 0; use get"},
+         {"array(1, 2)[2]",
+          "error: index 2 is outside of an array of 2 elements in array(1, 2)[2], row 0; use get"},
          {"array(1, 2)[-1]", "error: index -1"},
          {"get(array(1, 2), 5)", "null"},
          {"element_at(array(1, 2), -1)", "2"},
@@ -364,8 +365,8 @@ TEST_CASE("Arrays and structures") {
 }
 
 TEST_CASE("Functions over columns with nulls") {
-  const Schema schema =
-      Schema::parse("a int, b int, s string, t timestamp, v array<int>, w struct<x: int, y: string>");
+  const Schema schema = Schema::parse(
+      "a int, b int, s string, t timestamp, v array<int>, w struct<x: int, y: string>");
   const std::vector<Row> rows{
       {1, 10, "ab", 0, ValueList{1, 2}, ValueList{1, "p"}},
       {Value(), 20, "a string of more than twelve bytes", 1'000'000, ValueList{}, Value()},
@@ -383,13 +384,13 @@ TEST_CASE("Functions over columns with nulls") {
   CHECK(value("coalesce(a, 0)") == "1 0 3");
   CHECK(value("coalesce(s, 'none')") == "ab a string of more than twelve bytes none");
   CHECK(value("CASE WHEN a = 1 THEN s ELSE 'x' END") == "ab x x");
-  CHECK(value("CASE WHEN a = 1 THEN v WHEN b = 20 THEN array(9) END") == "[1,2] [9] null");
+  CHECK(value("CASE WHEN a = 1 THEN v WHEN b = 20 THEN array(9) END") == "[1, 2] [9] null");
   CHECK(value("w.x") == "1 null null");
   CHECK(value("w.y") == "p null q");
   CHECK(value("size(v)") == "2 0 null");
   CHECK(value("get(v, 1)") == "2 null null");
   CHECK(value("t + INTERVAL 1 SECOND") == "1970-01-01T00:00:01Z 1970-01-01T00:00:02Z null");
-  CHECK(value("array(a, 7)") == "[1,7] [null,7] [3,7]");
+  CHECK(value("array(a, 7)") == "[1, 7] [null, 7] [3, 7]");
   CHECK(value("struct(a, s).a") == "1 null 3");
   CHECK(value("greatest(a, b)") == "10 20 3");
   CHECK(value("a % 2 = 1") == "true null true");

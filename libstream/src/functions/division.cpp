@@ -243,6 +243,11 @@ ColumnPtr remainder_equals(const KernelCall& call) {
     std::memset(out, 0, call.rows);
     return make_result(call, std::move(values));
   }
+  if (size ==
+      1) {  // every number is a multiple of 1, also the least one, which the bias leaves out
+    std::memset(out, 1, call.rows);
+    return make_result(call, std::move(values));
+  }
   const int twos = std::countr_zero(size);
   const U odd = static_cast<U>(size >> twos);
   U inverse = odd;  // correct to 3 bits; each step doubles them

@@ -169,7 +169,7 @@ ColumnPtr replace_kernel(const KernelCall& call) {
     const std::string_view text = text_at(call.arguments[0], i);
     const std::string_view search = text_at(call.arguments[1], i);
     const std::string_view by =
-        call.arguments.size() == 3 ? text_at(call.arguments[2], i) : std::string_view();
+        call.arguments.size() == 3 ? text_at(call.arguments[2], i) : std::string_view("");
     std::size_t hits = 0;
     for (auto at = text.find(search); !search.empty() && at != std::string_view::npos;
          at = text.find(search, at + search.size())) {

@@ -17,6 +17,10 @@ class StringHeap {
         next_size_(std::max<std::size_t>(bytes, 256)) {}
 
   void append(std::string_view text) {
+    if (text.empty()) {  // may have no bytes to copy from
+      append_view(StringView());
+      return;
+    }
     if (text.size() <= StringView::inline_limit) {
       append_view(StringView(text));
       return;

@@ -44,7 +44,7 @@ inline std::string_view character_range(std::string_view text, std::size_t begin
     }
     ++at;
   }
-  return from <= to ? text.substr(from, to - from) : std::string_view();
+  return text.substr(from, from <= to ? to - from : 0);
 }
 
 }  // namespace libstream
