@@ -76,6 +76,7 @@ class Coordinator {
   void committed(EpochRun run);
   void try_maintain();
   void idle();
+  void announce_idle();
   void sleep(std::int64_t milliseconds);
   void answer_waiters();
   bool quiet() const;

@@ -63,6 +63,8 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
     exhausted_ = once;
   } else if (once || setup_.trigger.kind == Trigger::Kind::available_now) {
     exhausted_ = true;
+    // A start that finds nothing to do still tells where the query stands.
+    if (next_epoch_ == first_epoch_) announce_idle();
   } else {
     idle();
   }
@@ -223,6 +225,29 @@ void Coordinator::try_maintain() {
   run([term = term_] { term->maintain(); }, [this] { maintaining_ = false; });
 }
 
+void Coordinator::announce_idle() {
+  QueryProgress progress;
+  if (last_progress_) {
+    progress = *last_progress_;
+  } else if (const auto& last = term_->restored().last) {
+    progress.epoch = last->epoch;
+    progress.watermark = last->watermark;
+    progress.totals = last->totals;
+  }
+  progress.executed = false;
+  progress.timestamp_milliseconds = trigger_wall_ms_;
+  progress.input_rows = 0;
+  progress.input_rows_per_second = progress.processed_rows_per_second = 0;
+  progress.batch_duration_ms = 0;
+  progress.duration_ms.clear();
+  for (auto& state : progress.state_operators) {
+    state.rows_updated = state.rows_dropped_by_watermark = state.rows_removed = 0;
+  }
+  for (auto& source : progress.sources) source.rows = source.malformed_rows = 0;
+  query_->complete(progress);
+  announce([query = query_, progress = std::move(progress)] { query->announce(progress); });
+}
+
 void Coordinator::idle() {
   if (quiet()) answer_waiters();
   auto& clock = *setup_.environment.clock;
@@ -231,19 +256,7 @@ void Coordinator::idle() {
   query_->set_status("Waiting for data to arrive");
   if (now - last_event_ >= idle_progress_us) {
     last_event_ = now;
-    auto progress = last_progress_.value_or(QueryProgress{});
-    progress.executed = false;
-    progress.timestamp_milliseconds = trigger_wall_ms_;
-    progress.input_rows = 0;
-    progress.input_rows_per_second = progress.processed_rows_per_second = 0;
-    progress.batch_duration_ms = 0;
-    progress.duration_ms.clear();
-    for (auto& state : progress.state_operators) {
-      state.rows_updated = state.rows_dropped_by_watermark = state.rows_removed = 0;
-    }
-    for (auto& source : progress.sources) source.rows = source.malformed_rows = 0;
-    query_->complete(progress);
-    announce([query = query_, progress] { query->announce(progress); });
+    announce_idle();
   }
   if (next_slot_) return;  // the trigger's next slot wakes it
   std::int64_t poll = longest_poll_ms;
