@@ -24,9 +24,9 @@ struct SessionOptions {
   /// conformance tests.
   bool strict = false;
   /// Share of each scheduler pool by name ("weight" in Structured Streaming's FAIR mode).
-  std::map<std::string, std::uint32_t> pools;
+  std::map<std::string, std::uint32_t> pools{};
   /// Clock, chance and files, from outside.
-  Environment environment;
+  Environment environment{};
 };
 
 /// The engine, embedded: runs queries as actors in this process. Neither copied nor moved; its end

@@ -54,8 +54,20 @@ class DataStream {
   const;
   /// Aggregates over all rows: one group.
   DataStream agg(std::vector<Expression> aggregates) const;
+  template <class... Aggregates>
+  requires(sizeof...(Aggregates) > 0 && (std::is_convertible_v<Aggregates, Expression> &&
+                                         ...)) DataStream agg(Aggregates&&... aggregates)
+  const {
+    return agg(std::vector<Expression>{Expression(std::forward<Aggregates>(aggregates))...});
+  }
   DataStream union_all(const DataStream& other) const;
   DataStream order_by(std::vector<ColumnArgument> keys) const;  ///< above complete aggregations
+  template <class... Keys>
+  requires(sizeof...(Keys) > 0 && (std::is_convertible_v<Keys, ColumnArgument> && ...)) DataStream
+      order_by(Keys&&... keys)
+  const {
+    return order_by(std::vector<ColumnArgument>{ColumnArgument(std::forward<Keys>(keys))...});
+  }
   DataStream as(std::string_view alias) const;
   /// Gives the operator's state an identity that survives changes of the plan around it.
   DataStream named(std::string_view name) const;

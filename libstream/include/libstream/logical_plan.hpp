@@ -57,6 +57,10 @@ struct LogicalPlan {
     sort,         ///< `expressions` with asc/desc; above complete aggregations only
     alias,        ///< `column`: names a side for joins
     operation,    ///< a custom operator: `custom`
+    with_column,  ///< `expressions[0]` as `column`: behind the others, or in place of that name
+    rename,       ///< `column` becomes `new_name`
+    drop,         ///< all columns but `names`
+    explode,      ///< array `column` becomes its elements, `new_name`, behind the other columns
   };
   Kind kind;
   std::vector<PlanPtr> inputs;
@@ -64,6 +68,8 @@ struct LogicalPlan {
   std::vector<Expression> keys;
   std::vector<Expression> expressions;
   std::string column;
+  std::string new_name;
+  std::vector<std::string> names;
   std::int64_t delay_milliseconds = 0;
   std::string join_type;
   bool within_watermark = false;
@@ -73,5 +79,8 @@ struct LogicalPlan {
 
   bool streaming() const;  ///< any source below is a stream
 };
+
+/// One line a node, the sink's end first, inputs indented.
+std::string to_text(const LogicalPlan& plan);
 
 }  // namespace libstream

@@ -46,6 +46,7 @@ struct OpenEntry {
   std::string host;
   std::int64_t process = 0;
   std::int64_t time_milliseconds = 0;
+  std::string nonce;  ///< tells two opens apart that are alike in all else
 };
 
 /// THE DECISION of an epoch.

@@ -24,7 +24,8 @@ struct TermOptions {
 
 /// Where a query stands when a term begins.
 struct RestoredQuery {
-  std::string query_id;
+  std::string query_id;            ///< the recorded one wins over that of the meta given
+  std::uint32_t key_groups = 0;    ///< the recorded number wins, too
   bool fresh = false;              ///< no decision yet
   std::optional<EpochEntry> last;  ///< newest decision (changes and handles included)
   std::int64_t committed_through = -1;

@@ -1,0 +1,182 @@
+#include "epoch_run.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace libstream {
+namespace {
+
+struct NodeSums {
+  std::uint64_t rows_in = 0;
+  std::uint64_t rows_out = 0;
+  SourceMetrics source;
+  OperatorMetrics metrics;
+  std::uint64_t staged_rows = 0;
+};
+
+void add(OperatorMetrics& sum, const OperatorMetrics& part) {
+  sum.late_rows += part.late_rows;
+  sum.filtered_rows += part.filtered_rows;
+  sum.dropped_groups += part.dropped_groups;
+  sum.stateful = sum.stateful || part.stateful;
+  sum.state_rows += part.state_rows;
+  sum.state_updated += part.state_updated;
+  sum.state_removed += part.state_removed;
+  sum.state_bytes += part.state_bytes;
+  sum.held_rows += part.held_rows;
+  if (!part.event_times) return;
+  if (!sum.event_times) {
+    sum.event_times = part.event_times;
+    return;
+  }
+  auto& times = *sum.event_times;
+  times.min = std::min(times.min, part.event_times->min);
+  times.max = std::max(times.max, part.event_times->max);
+  times.sum += part.event_times->sum;
+  times.rows += part.event_times->rows;
+}
+
+std::vector<NodeSums> sums(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
+                           const EpochRun& run) {
+  std::vector<NodeSums> nodes(setup.topology.nodes.size());
+  for (const auto& report : run.reports) {
+    auto& node = nodes[wiring[report.task].node];
+    node.rows_in += report.rows_in;
+    node.rows_out += report.rows_out;
+    node.source.rows += report.source.rows;
+    node.source.malformed_rows += report.source.malformed_rows;
+    node.source.dropped_rows += report.source.dropped_rows;
+    node.staged_rows += report.staged.rows;
+    add(node.metrics, report.metrics);
+  }
+  return nodes;
+}
+
+void add_totals(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
+                std::map<std::string, std::uint64_t>& totals) {
+  std::uint64_t held = 0;
+  std::uint64_t state = 0;
+  for (const auto& node : nodes) {
+    totals["inputRows"] += node.source.rows;
+    totals["malformedRows"] += node.source.malformed_rows;
+    totals["lateRows"] += node.metrics.late_rows;
+    totals["filteredRows"] += node.metrics.filtered_rows;
+    totals["droppedGroups"] += node.metrics.dropped_groups;
+    held += node.metrics.held_rows;
+    state += node.metrics.state_rows;
+  }
+  totals["heldRows"] = held;
+  totals["stateRows"] = state;
+  // All main sinks get the same rows: one stands for the result.
+  totals["outputRows"] += nodes[setup.sinks().front()].rows_in;
+}
+
+std::int64_t milliseconds(std::int64_t from, std::int64_t to) { return (to - from) / 1000; }
+
+void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
+                    QueryProgress& progress) {
+  const auto& topology = setup.topology;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& node = topology.nodes[i];
+    if (node.kind != TopologyNode::Kind::op) continue;
+    const auto& sum = nodes[i];
+    progress.operators.push_back({node.name, sum.rows_in, sum.rows_out, sum.metrics.late_rows,
+                                  sum.metrics.filtered_rows, sum.metrics.held_rows});
+    if (sum.metrics.event_times && !progress.event_time) {
+      const auto& times = *sum.metrics.event_times;
+      const auto mean = times.rows > 0 ? times.sum / static_cast<double>(times.rows) : 0.0;
+      progress.event_time = QueryProgress::EventTimes{
+          floor_to_milliseconds(times.min), floor_to_milliseconds(times.max),
+          floor_to_milliseconds(static_cast<std::int64_t>(mean))};
+    }
+  }
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    const auto& node = topology.nodes[i];
+    if (!node.stateful || node.kind != TopologyNode::Kind::op) continue;
+    const auto& metrics = nodes[i].metrics;
+    StateOperatorProgress state;
+    state.operator_name = node.state_name;
+    state.rows_total = metrics.state_rows;
+    state.rows_updated = metrics.state_updated;
+    state.rows_removed = metrics.state_removed;
+    state.rows_dropped_by_watermark = metrics.dropped_groups;
+    state.memory_used_bytes = metrics.state_bytes;
+    state.partitions = node.parallelism;
+    progress.state_operators.push_back(std::move(state));
+  }
+}
+
+void fill_ends(const QuerySetup& setup, const EpochRun& run, const std::vector<NodeSums>& nodes,
+               QueryProgress& progress) {
+  const auto sources = setup.sources();
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto& sum = nodes[sources[i]];
+    SourceProgress source;
+    source.description = setup.topology.nodes[sources[i]].source->describe();
+    source.start_offset = run.starts[i];
+    source.end_offset = run.entry.source_ends[i];
+    source.latest_offset =
+        run.ranges[i] && !run.ranges[i]->latest.empty() ? run.ranges[i]->latest : source.end_offset;
+    source.rows = sum.source.rows;
+    source.malformed_rows = sum.source.malformed_rows;
+    progress.input_rows += source.rows;
+    progress.sources.push_back(std::move(source));
+  }
+  for (const auto node : setup.sinks()) {
+    progress.sinks.push_back({setup.topology.nodes[node].sink->describe(), nodes[node].rows_in});
+  }
+}
+
+}  // namespace
+
+void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring, EpochRun& run,
+                 WatermarkTracker& watermarks, std::map<std::string, std::uint64_t>& totals) {
+  const auto nodes = sums(setup, wiring, run);
+  for (std::size_t i = 0; i < watermarks.nodes().size(); ++i) {
+    const auto& times = nodes[watermarks.nodes()[i]].metrics.event_times;
+    if (times) watermarks.observe(i, times->max);
+  }
+  run.entry.watermark_values = watermarks.values();
+  run.entry.next_watermark = watermarks.next(run.entry.watermark);
+  for (const auto node : setup.sinks()) {
+    SinkStage stage;
+    stage.sink = setup.topology.nodes[node].sink->describe();
+    for (const auto& report : run.reports) {
+      if (wiring[report.task].node == node) stage.handles.push_back(report.staged);
+    }
+    run.entry.sinks.push_back(std::move(stage));
+  }
+  add_totals(setup, nodes, totals);
+  run.entry.totals = totals;
+}
+
+QueryProgress progress_of(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
+                          const EpochRun& run, std::optional<std::int64_t> previous_trigger_ms) {
+  const auto nodes = sums(setup, wiring, run);
+  QueryProgress progress;
+  progress.timestamp_milliseconds = run.trigger_wall_ms;
+  progress.epoch = run.entry.epoch;
+  progress.no_data = run.entry.no_data;
+  progress.batch_duration_ms = milliseconds(run.triggered, run.committed);
+  progress.duration_ms = {{"triggerExecution", progress.batch_duration_ms},
+                          {"latestOffset", milliseconds(run.triggered, run.began)},
+                          {"addBatch", milliseconds(run.began, run.reported)},
+                          {"walCommit", milliseconds(run.reported, run.decided)},
+                          {"commitOffsets", milliseconds(run.decided, run.committed)}};
+  progress.watermark = run.entry.watermark;
+  progress.has_watermark = std::any_of(setup.topology.nodes.begin(), setup.topology.nodes.end(),
+                                       [](const auto& node) { return node.is_watermark; });
+  fill_ends(setup, run, nodes, progress);
+  fill_operators(setup, nodes, progress);
+  const auto rows = static_cast<double>(progress.input_rows);
+  progress.input_rows_per_second =
+      previous_trigger_ms && *previous_trigger_ms < run.trigger_wall_ms
+          ? rows * 1000 / static_cast<double>(run.trigger_wall_ms - *previous_trigger_ms)
+          : std::numeric_limits<double>::infinity();
+  progress.processed_rows_per_second =
+      rows * 1000 / static_cast<double>(std::max<std::int64_t>(1, progress.batch_duration_ms));
+  progress.totals = run.entry.totals;
+  return progress;
+}
+
+}  // namespace libstream

@@ -1,0 +1,87 @@
+#include "task.hpp"
+
+#include <libstream/error.hpp>
+
+namespace libstream {
+
+OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
+                           std::unique_ptr<Operator> op)
+    : wiring_(std::move(wiring)),
+      inputs_(wiring_, limits),
+      outputs_(wiring_, limits, key_groups),
+      op_(std::move(op)) {}
+
+void OperatorTask::attach(TaskHost& host) {
+  host_ = &host;
+  inputs_.attach(host);
+  outputs_.attach(host);
+}
+
+void OperatorTask::receive(TaskMessage& message) {
+  if (auto* credit = std::get_if<Credit>(&message)) {
+    outputs_.receive(*credit);
+  } else {
+    inputs_.push(std::move(std::get<ChannelMessage>(message)));
+  }
+  pump();
+}
+
+void OperatorTask::pump() {
+  while (!outputs_.full()) {
+    if (step_ != Step::free) {
+      if (op_->resume(outputs_) == Flow::more) continue;
+      const auto finished = std::exchange(step_, Step::free);
+      if (finished == Step::batch) {
+        inputs_.processed(channel_, bytes_);
+      } else {
+        finish_epoch();
+      }
+      continue;
+    }
+    auto taken = inputs_.take();
+    if (!taken) return;
+    switch (taken->kind) {
+      case Inputs::Taken::Kind::start:
+        op_->start(taken->start);
+        outputs_.broadcast(taken->start);
+        break;
+      case Inputs::Taken::Kind::batch: {
+        channel_ = taken->channel;
+        bytes_ = taken->batch->bytes();
+        if (taken->batch->kind == Batch::Kind::rows) rows_in_ += taken->batch->rows;
+        const auto input = inputs_.input(channel_);
+        if (op_->process(std::move(taken->batch), input, outputs_) == Flow::more) {
+          step_ = Step::batch;
+        } else {
+          inputs_.processed(channel_, bytes_);
+        }
+        break;
+      }
+      case Inputs::Taken::Kind::aligned:
+        barrier_ = taken->barrier;
+        if (op_->on_barrier(barrier_, outputs_) == Flow::more) {
+          step_ = Step::barrier;
+        } else {
+          finish_epoch();
+        }
+        break;
+    }
+  }
+}
+
+void OperatorTask::finish_epoch() {
+  ChangelogWriter changes;
+  op_->collect_changes(changes);
+  TaskReport report;
+  report.task = wiring_.id;
+  report.epoch = barrier_.epoch;
+  report.metrics = op_->metrics();
+  report.changes = changes.take();
+  report.rows_in = std::exchange(rows_in_, 0);
+  report.rows_out = outputs_.take_rows();
+  outputs_.broadcast(Barrier{barrier_.epoch, op_->output_watermark(barrier_.watermark)});
+  inputs_.release();
+  host_->report(std::move(report));
+}
+
+}  // namespace libstream

@@ -1,0 +1,180 @@
+#include "query_setup.hpp"
+
+#include <libstream/error.hpp>
+#include <libstream/hash.hpp>
+
+#include <algorithm>
+
+namespace libstream {
+namespace {
+
+std::vector<std::uint32_t> nodes_of(const Topology& topology, TopologyNode::Kind kind, bool late) {
+  std::vector<std::uint32_t> nodes;
+  for (std::uint32_t i = 0; i < topology.nodes.size(); ++i) {
+    const auto& node = topology.nodes[i];
+    if (node.kind == kind && node.late_sink == late) nodes.push_back(i);
+  }
+  return nodes;
+}
+
+/// Where the sinks of an entry are in today's plan: by description, equal ones in order.
+std::vector<std::uint32_t> match_sinks(const QuerySetup& setup,
+                                       const std::vector<SinkStage>& stages) {
+  auto free = setup.sinks();
+  std::vector<std::uint32_t> nodes;
+  for (const auto& stage : stages) {
+    const auto found = std::find_if(free.begin(), free.end(), [&](std::uint32_t node) {
+      return setup.topology.nodes[node].sink->describe() == stage.sink;
+    });
+    if (found == free.end()) {
+      throw Error(ErrorCode::incompatible,
+                  "the checkpoint " + setup.root->describe() + " holds rows decided for the sink " +
+                      stage.sink +
+                      ", which this query lacks: start it once more with that sink, so "
+                      "that they are committed");
+    }
+    nodes.push_back(*found);
+    free.erase(found);
+  }
+  return nodes;
+}
+
+void commit_pending(const QuerySetup& setup, Term& term) {
+  std::vector<std::vector<StagedHandle>> keep(setup.topology.nodes.size());
+  for (const auto& pending : term.restored().pending) {
+    const auto nodes = match_sinks(setup, pending.sinks);
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const auto& handles = pending.sinks[i].handles;
+      setup.topology.nodes[nodes[i]].sink->commit(pending.epoch, handles);
+      keep[nodes[i]].insert(keep[nodes[i]].end(), handles.begin(), handles.end());
+    }
+    term.committed(pending.epoch);
+  }
+  for (const auto node : setup.sinks()) {
+    setup.topology.nodes[node].sink->sweep(term.number(), keep[node]);
+  }
+  term.sweep();
+}
+
+void open_sinks(const QuerySetup& setup, const Term& term) {
+  for (const auto index : setup.sinks()) {
+    const auto& node = setup.topology.nodes[index];
+    node.sink->set_schema(node.schema);
+    node.sink->open(term.restored().query_id);
+  }
+}
+
+void open_sources(const QuerySetup& setup, const Term& term, bool again) {
+  const auto& last = term.restored().last;
+  const auto sources = setup.sources();
+  if (last && last->source_ends.size() != sources.size()) {
+    throw Error(ErrorCode::incompatible,
+                "the checkpoint " + setup.root->describe() + " is of a query with " +
+                    std::to_string(last->source_ends.size()) + " sources, this one has " +
+                    std::to_string(sources.size()));
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto& node = setup.topology.nodes[sources[i]];
+    const Offset committed = last ? last->source_ends[i] : Offset{};
+    if (again) {
+      node.source->rewind(committed);
+    } else {
+      if (!setup.directory.empty()) {
+        node.source->set_journal_directory(setup.directory + "/sources/" + std::to_string(i));
+      }
+      node.source->restore(committed, *term.state(node.id, 0, setup.topology.key_groups));
+    }
+    if (setup.trigger.kind == Trigger::Kind::once ||
+        setup.trigger.kind == Trigger::Kind::available_now) {
+      node.source->freeze();
+    }
+  }
+}
+
+std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
+                                            const TaskWiring& wiring, Watermark late) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  const auto groups = setup.topology.key_groups;
+  auto op = node.factory({wiring.partition, node.parallelism, groups});
+  if (node.stateful) {
+    const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
+                                  first_group(wiring.partition + 1, groups, node.parallelism));
+    op->restore(*state, late);
+  } else {
+    op->restore(empty_state(), late);
+  }
+  return op;
+}
+
+std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Term& term) {
+  const auto& topology = setup.topology;
+  const auto& last = term.restored().last;
+  const auto used = last ? last->watermark : Watermark{};
+  // The last epoch's watermark as it reached each node.
+  std::vector<Watermark> arrived(topology.nodes.size(), used);
+  std::vector<Watermark> passed(topology.nodes.size(), used);
+  std::vector<std::unique_ptr<Task>> tasks;
+  for (auto& wiring : wire(topology)) {
+    const auto index = wiring.node;
+    const auto& node = topology.nodes[index];
+    const auto partition = wiring.partition;
+    if (partition == 0) {
+      for (const auto& edge : topology.edges) {
+        if (edge.to == index) arrived[index] = std::min(arrived[index], passed[edge.from]);
+      }
+      passed[index] = arrived[index];
+    }
+    switch (node.kind) {
+      case TopologyNode::Kind::source:
+        tasks.push_back(std::make_unique<SourceTask>(
+            std::move(wiring), setup.limits, topology.key_groups,
+            node.source->reader(partition, node.parallelism), setup.quantum));
+        break;
+      case TopologyNode::Kind::op: {
+        auto op = restored_operator(setup, term, wiring, arrived[index]);
+        passed[index] = op->output_watermark(arrived[index]);
+        tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
+                                                       topology.key_groups, std::move(op)));
+        break;
+      }
+      case TopologyNode::Kind::sink:
+        tasks.push_back(std::make_unique<SinkTask>(std::move(wiring), setup.limits,
+                                                   node.sink->writer({term.number(), partition})));
+        break;
+    }
+  }
+  return tasks;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> QuerySetup::sources() const {
+  return nodes_of(topology, TopologyNode::Kind::source, false);
+}
+
+std::vector<std::uint32_t> QuerySetup::sinks() const {
+  auto nodes = nodes_of(topology, TopologyNode::Kind::sink, false);
+  const auto late = nodes_of(topology, TopologyNode::Kind::sink, true);
+  nodes.insert(nodes.end(), late.begin(), late.end());
+  return nodes;
+}
+
+std::string source_kind(const Source& source) {
+  const auto text = source.describe();
+  const auto bracket = text.find('[');
+  if (bracket == std::string::npos) return text;
+  const auto format = text.substr(bracket + 1);
+  const auto blank = format.find(' ');
+  // Without a blank there is only a place, which may change.
+  if (blank == std::string::npos) return text.substr(0, bracket);
+  return text.substr(0, bracket) + " " + format.substr(0, blank);
+}
+
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again) {
+  if (!again) open_sinks(setup, term);
+  commit_pending(setup, term);
+  open_sources(setup, term, again);
+  return make_tasks(setup, term);
+}
+
+}  // namespace libstream

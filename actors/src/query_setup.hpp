@@ -1,0 +1,44 @@
+#pragma once
+
+#include "task.hpp"
+
+#include <libstream/checkpoint/term.hpp>
+#include <libstream/options.hpp>
+#include <libstream/topology.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace libstream {
+
+/// Everything a coordinator needs to run a query.
+struct QuerySetup {
+  Topology topology;
+  Trigger trigger;
+  bool no_data_epochs = true;
+  bool strict = false;
+  std::uint32_t restarts = 0;  ///< how often it may go on from its last decision after a fault
+  std::uint32_t quantum = 1;   ///< batches a source task reads a turn: the pool's weight
+  ChannelLimits limits;
+  Environment environment;
+  std::shared_ptr<CheckpointRoot> root;
+  CheckpointMeta meta;
+  TermOptions term_options;
+  std::string directory;   ///< of the checkpoint; empty where the root is none
+  bool temporary = false;  ///< remove `directory` after a clean end
+
+  /// Indices of nodes, in plan order; the late sink last.
+  std::vector<std::uint32_t> sources() const;
+  std::vector<std::uint32_t> sinks() const;
+};
+
+/// Names a source's kind for the checkpoint: "FileSource json" of "FileSource[json readings/]".
+std::string source_kind(const Source& source);
+
+/// Opens sinks and sources at the term's last decision, commits what is decided, sweeps, and makes
+/// the tasks with their state. Blocking; runs on the I/O pool. `again`: another term of the same
+/// objects after a fault.
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again);
+
+}  // namespace libstream

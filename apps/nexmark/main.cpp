@@ -1,0 +1,168 @@
+// Queries of the Nexmark benchmark and a word count, measured in events per CPU second.
+#include "checksum_sink.hpp"
+#include "event_source.hpp"
+#include "reference.hpp"
+#include "supply.hpp"
+#include "support/command_line.hpp"
+
+#include <libstream/libstream.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <sys/resource.h>
+
+namespace libstream::apps {
+namespace {
+
+struct NexmarkOptions {
+  std::string query;
+  std::uint64_t events = 0;
+  std::uint32_t threads = 1;
+  std::uint32_t partitions = 0;
+  bool generate = false;
+  std::uint64_t seed = 1;
+  double rate = 1e6;
+  std::size_t keys = 10'000;
+  std::uint64_t epoch_events = 2'000'000;
+};
+
+void declare(CLI::App& app, NexmarkOptions& options) {
+  app.add_option("--query", options.query, "What to run")
+      ->required()
+      ->check(CLI::IsMember({"q0", "q1", "q2", "wordcount"}));
+  app.add_option("--events", options.events,
+                 "Events to read (words for wordcount); 0: as many as 5 CPU seconds take")
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Threads of the engine")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  app.add_option("--partitions", options.partitions, "Tasks an operator; 0: as many as threads")
+      ->check(CLI::Range(0U, 1024U))
+      ->capture_default_str();
+  app.add_flag("--generate", options.generate, "Generate while running, not before");
+  app.add_option("--seed", options.seed, "What the events depend on")->capture_default_str();
+  app.add_option("--rate", options.rate, "Events a second of event time")
+      ->check(CLI::Range(1.0, 1e9))
+      ->capture_default_str();
+  app.add_option("--keys", options.keys, "Words of the vocabulary")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+      ->capture_default_str();
+  app.add_option("--epoch-events", options.epoch_events, "Events an epoch reads at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+/// A directory of its own, gone with the object.
+class TemporaryDirectory final {
+ public:
+  TemporaryDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "nexmark-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) {
+      throw Error(ErrorCode::unreachable, "cannot make a directory " + name + "; set TMPDIR");
+    }
+    path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;  // A leftover in the temporary directory harms nobody.
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+DataStream query_of(const std::string& name, const DataStream& input) {
+  if (name == "q0") return input.select("auction", "bidder", "price", "dateTime", "extra");
+  if (name == "q1") {
+    return input.select("auction", "bidder", (col("price") * 0.908).as("price"), "dateTime",
+                        "extra");
+  }
+  if (name == "q2") return input.where(col("auction") % 123 == 0).select("auction", "price");
+  return input.group_by("word").count();
+}
+
+struct Result {
+  std::uint64_t events = 0;
+  double seconds = 0;
+  double cpu_seconds = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t checksum = 0;
+};
+
+Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply>& supply) {
+  const auto meter = std::make_shared<Meter>();
+  EventSourceOptions source_options;
+  source_options.events = options.events;
+  source_options.epoch_events = options.epoch_events;
+  source_options.tasks = options.partitions;
+  const auto source = std::make_shared<EventSource>(supply, meter, source_options);
+  const auto sink = std::make_shared<ChecksumSink>(meter);
+  const TemporaryDirectory checkpoint;
+
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  session_options.partitions = options.partitions;
+  Session session(session_options);
+  const bool grouped = options.query == "wordcount";
+  Query query = query_of(options.query, session.read_stream().source(source))
+                    .write_stream()
+                    .output_mode(grouped ? OutputMode::update : OutputMode::append)
+                    .trigger(Trigger::available_now())
+                    .checkpoint(checkpoint.path())
+                    .sink(sink)
+                    .start();
+  query.await_termination();
+  return {source->planned_events(), meter->seconds(), meter->cpu_seconds(), sink->rows(),
+          sink->checksum()};
+}
+
+void print(const NexmarkOptions& options, const Result& result, std::optional<double> reference) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const std::string reference_text =
+      reference ? std::to_string(static_cast<std::uint64_t>(*reference)) : "null";
+  std::printf(
+      "{\"query\":\"%s\",\"events\":%llu,\"seconds\":%.3f,\"cpu_seconds\":%.3f,"
+      "\"events_per_cpu_second\":%.0f,\"rows_out\":%llu,\"checksum\":\"%016llx\","
+      "\"peak_rss_bytes\":%llu,\"reference_events_per_cpu_second\":%s}\n",
+      options.query.c_str(), static_cast<unsigned long long>(result.events), result.seconds,
+      result.cpu_seconds,
+      result.cpu_seconds > 0 ? static_cast<double>(result.events) / result.cpu_seconds : 0.0,
+      static_cast<unsigned long long>(result.rows),
+      static_cast<unsigned long long>(result.checksum),
+      static_cast<unsigned long long>(usage.ru_maxrss) * 1024ULL, reference_text.c_str());
+}
+
+void run(NexmarkOptions options) {
+  if (options.partitions == 0) options.partitions = options.threads;
+  GeneratorOptions generator;
+  generator.seed = options.seed;
+  generator.events_per_second = options.rate;
+  const std::shared_ptr<const Supply> supply =
+      options.query == "wordcount" ? word_supply(options.seed, options.keys, options.generate)
+                                   : bid_supply(generator, options.generate);
+  // Before and after, because the machine's speed changes with its neighbours.
+  const auto before = reference_rate(options.query, *supply, options.keys);
+  const Result result = measure(options, supply);
+  const auto after = reference_rate(options.query, *supply, options.keys);
+  print(options, result, std::max(before, after));
+}
+
+}  // namespace
+}  // namespace libstream::apps
+
+int main(int argc, char** argv) {
+  using namespace libstream::apps;
+  CLI::App app{"Nexmark queries and a word count; one JSON line a run.", "nexmark"};
+  NexmarkOptions options;
+  declare(app, options);
+  return run_program(app, argc, argv, [&] { run(options); });
+}

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <mutex>
+
+namespace libstream::apps {
+
+/// CPU seconds of the whole process, user and system.
+double process_cpu_seconds();
+/// CPU seconds of the calling thread.
+double thread_cpu_seconds();
+
+/// Time and CPU from the first read to the last decision. Safe from any thread.
+class Meter final {
+ public:
+  void start();  ///< the first call counts
+  void stop();   ///< the last call counts
+  /// CPU since the start; 0 before it.
+  double cpu_so_far() const;
+  double cpu_seconds() const;
+  double seconds() const;
+
+ private:
+  struct Moment {
+    double cpu = 0;
+    double wall = 0;
+  };
+  static Moment now();
+
+  mutable std::mutex mutex_;
+  bool started_ = false;
+  Moment first_;
+  Moment last_;
+};
+
+}  // namespace libstream::apps

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "generator.hpp"
+#include "words.hpp"
+
+#include <libstream/batch.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace libstream::apps {
+
+/// Input batches by number, each of the same run of events; safe to call from any thread.
+class Supply {
+ public:
+  virtual ~Supply() = default;
+  virtual Schema schema() const = 0;
+  virtual std::uint64_t events_per_batch() const = 0;
+  /// Rows that the first `events` events of a batch have.
+  virtual std::uint64_t rows(std::uint64_t events) const = 0;
+  virtual BatchPtr batch(std::uint64_t number) const = 0;
+  /// Batches of the bare loops: [0, samples()), the same columns without the shift in time.
+  virtual std::uint64_t samples() const = 0;
+  virtual BatchPtr sample(std::uint64_t number) const = 0;
+};
+
+/// What is handed on again and again when the generator is not in the loop, at least.
+inline constexpr std::size_t pool_bytes = std::size_t{64} << 20;
+
+/// Bids. `generate`: made when asked for (with the persons and auctions among them, which no query
+/// here reads); else made once, and cycled with their event time shifted on.
+std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate);
+std::unique_ptr<Supply> word_supply(std::uint64_t seed, std::size_t vocabulary, bool generate);
+
+}  // namespace libstream::apps

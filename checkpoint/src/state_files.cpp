@@ -1,0 +1,101 @@
+#include "state_files.hpp"
+
+#include <libstream/error.hpp>
+
+#include <algorithm>
+#include <exception>
+
+namespace libstream::checkpoint {
+
+std::string padded(std::uint64_t value) {
+  const auto digits = std::to_string(value);
+  return std::string(20 - digits.size(), '0') + digits;
+}
+
+std::optional<std::uint64_t> parse_padded(std::string_view text) {
+  if (text.size() != 20 ||
+      !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) {
+    return std::nullopt;
+  }
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+bool put_own(CheckpointRoot& root, const std::string& name, std::string_view bytes) {
+  constexpr int attempts = 2;
+  std::exception_ptr unknown;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    try {
+      if (root.put_if_absent(name, as_bytes(bytes))) {
+        return true;
+      }
+    } catch (const Error&) {
+      unknown = std::current_exception();
+    }
+    std::optional<std::string> found;
+    try {
+      found = root.read(name);
+    } catch (const Error&) {
+      // The first fault is the one to report: reading back fails because of it (a poisoned root).
+      if (unknown) {
+        std::rethrow_exception(unknown);
+      }
+      throw;
+    }
+    if (found) {
+      return *found == bytes;
+    }
+    if (!unknown) {
+      return false;  // taken, and cleaned since
+    }
+  }
+  std::rethrow_exception(unknown);
+}
+
+StateFile StateFiles::store(FileKind kind, const std::string& suffix, std::string_view body) {
+  const auto bytes = frame(kind, body);
+  const auto name = "state/" + padded(term_) + "." + uuid_ + "." +
+                    std::to_string(next_.fetch_add(1)) + "." + suffix;
+  if (!put_own(*root_, name, bytes)) {
+    throw Error(ErrorCode::conflict, "another process wrote " + name + " in the checkpoint " +
+                                         root_->describe() + "; only one may use it");
+  }
+  return {name, bytes.size(), frame_crc(bytes)};
+}
+
+std::string StateFiles::load(FileKind kind, const StateFile& file, const std::string& owner) const {
+  const auto what =
+      "file " + file.name + " of " + owner + " in the checkpoint " + root_->describe();
+  if (!file.name.starts_with("state/")) {
+    throw Error(ErrorCode::corrupt, what + " is not a name of a state file");
+  }
+  const auto bytes = root_->read(file.name);
+  if (!bytes) {
+    throw Error(ErrorCode::corrupt,
+                what + " is missing (CRC " + std::to_string(file.crc) +
+                    "); restore the checkpoint from a copy, or start over with an empty "
+                    "checkpoint and an empty output");
+  }
+  std::string body(unframe(kind, *bytes, what));
+  if (bytes->size() != file.size || frame_crc(*bytes) != file.crc) {
+    throw Error(ErrorCode::corrupt, what + " is corrupt: it has " + std::to_string(bytes->size()) +
+                                        " bytes and CRC " + std::to_string(frame_crc(*bytes)) +
+                                        ", the decision names " + std::to_string(file.size) +
+                                        " bytes and CRC " + std::to_string(file.crc));
+  }
+  return body;
+}
+
+std::optional<std::uint64_t> StateFiles::term_of(const std::string& name) {
+  constexpr std::string_view folder = "state/";
+  if (!name.starts_with(folder) || name.size() < folder.size() + 21 ||
+      name[folder.size() + 20] != '.') {
+    return std::nullopt;
+  }
+  return parse_padded(std::string_view(name).substr(folder.size(), 20));
+}
+
+}  // namespace libstream::checkpoint

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <libstream/resolved_plan.hpp>
+
+namespace libstream {
+
+struct OptimiserOptions {
+  /// A sink takes late rows: they must be the rows that the user's plan brings to the aggregation,
+  /// so nothing above it may take rows or columns away below it.
+  bool late_rows = false;
+};
+
+/// The same answer for less work: folds constants, pushes filters towards the sources and takes
+/// out columns that nobody reads. Never removes a part of a stream's plan, never changes what is
+/// kept in state, its keys or the set of sources.
+ResolvedPtr optimise(const ResolvedPtr& plan, const OptimiserOptions& options);
+
+}  // namespace libstream

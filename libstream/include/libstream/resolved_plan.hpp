@@ -1,0 +1,75 @@
+#pragma once
+
+#include <libstream/aggregate.hpp>
+#include <libstream/bound_expression.hpp>
+#include <libstream/logical_plan.hpp>
+#include <libstream/state.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace libstream {
+
+struct ResolvedPlan;
+using ResolvedPtr = std::shared_ptr<const ResolvedPlan>;
+
+/// A query with every name looked up and every type known: what the analyser makes, the optimiser
+/// rewrites and the physical planner turns into operators. Columns are indices into the input.
+struct ResolvedPlan {
+  enum class Kind {
+    source,     ///< `source`
+    project,    ///< `expressions`, one an output column
+    filter,     ///< `expressions[0]`
+    explode,    ///< `keep`, then the elements of array `column`; `outer`
+    windows,    ///< the input's columns, then the window struct over timestamp `column`
+    watermark,  ///< `column`, `delay_milliseconds`
+    aggregate,  ///< `keys`, `aggregates`; output: keys, then aggregates
+    union_all,  ///< all inputs; same types
+    sort,       ///< `expressions`, `descending`
+  };
+  Kind kind;
+  std::vector<ResolvedPtr> inputs;
+  Schema schema;  ///< of the output
+  /// Output columns that carry the event time (a timestamp, or a window over one); sorted.
+  std::vector<std::uint32_t> event_times;
+  bool streaming = true;
+  bool watermarked = false;  ///< a watermark here or below
+  std::string qualifier;     ///< name given by `as`, for "side.name"
+
+  SourceSpec source;
+  std::vector<BoundPtr> expressions;
+  std::vector<bool> descending;
+  std::vector<std::uint32_t> keep;
+  std::uint32_t column = 0;
+  bool outer = false;
+  std::int64_t window_size = 0;  ///< µs, as the two below
+  std::int64_t window_slide = 0;
+  std::int64_t window_start = 0;
+  std::int64_t delay_milliseconds = 0;
+  std::vector<std::uint32_t> keys;
+  std::vector<AggregateCall> aggregates;
+  std::optional<std::uint32_t> time_key;  ///< which of `keys` carries the event time
+
+  /// Sources and aggregates: identity of their state, by place in the logical plan or by name.
+  OperatorId id{};
+  std::string name;  ///< given by `.named()`
+
+  bool carries_event_time(std::uint32_t output_column) const;
+};
+
+/// One line a node with its columns' types, the sink's end first, inputs indented.
+std::string to_text(const ResolvedPlan& plan);
+
+/// µs as "10 minutes", in the largest unit that divides it.
+std::string duration_text(std::int64_t microseconds);
+
+/// True where groups end with the watermark here or below.
+bool aggregates_by_event_time(const ResolvedPlan& plan);
+
+/// A condition that is true where both are.
+BoundPtr both(const BoundPtr& a, const BoundPtr& b);
+
+}  // namespace libstream

@@ -1,0 +1,327 @@
+#include "analysis.hpp"
+
+#include <algorithm>
+
+namespace libstream::analysis {
+namespace {
+
+using Kind = ExpressionNode::Kind;
+
+struct Key {
+  std::string name;
+  Expression expression;  // without its alias
+  std::uint32_t column = 0;
+};
+
+struct Window {
+  std::int64_t size = 0;
+  std::int64_t slide = 0;
+  std::int64_t start = 0;
+};
+
+[[noreturn]] void bad_window(const Expression& window, const std::string& problem) {
+  fail("INVALID_WINDOW", "group_by: " + window.to_string() + ": " + problem);
+}
+
+Window window_of(const Expression& expression) {
+  const auto& arguments = expression.node().arguments;
+  if (arguments.size() < 2 || arguments.size() > 4) {
+    bad_window(expression, "window takes a time, a size and optionally a slide and a start");
+  }
+  constexpr std::string_view names[] = {"", "size", "slide", "start"};
+  std::int64_t values[4] = {};
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    std::string problem;
+    const auto value = constant_duration(arguments[i], problem);
+    if (!value) {
+      bad_window(expression, "the " + std::string(names[i]) + " is not valid: " + problem);
+    }
+    values[i] = *value;
+  }
+  Window window{values[1], arguments.size() > 2 ? values[2] : values[1], values[3]};
+  if (window.size <= 0) bad_window(expression, "the size must be above zero");
+  if (window.slide <= 0 || window.slide > window.size) {
+    bad_window(expression, "the slide must be above zero and at most the size");
+  }
+  if (window.start <= -window.slide || window.start >= window.slide) {
+    bad_window(expression, "the start must be between -slide and slide, both excluded");
+  }
+  return window;
+}
+
+/// The timestamp that a window is over, as a column of its own or the input's.
+Item window_item(const Expression& expression, const ResolvedPlan& input) {
+  const auto& argument = expression.node().arguments[0];
+  auto time = item_of(argument, input, "group_by");
+  if (is_window(time.value->type)) {
+    time = item_of(call("window_time", {argument}).as(time.name + "_time"), input, "group_by");
+  }
+  if (time.value->type.id() != TypeId::timestamp) {
+    fail("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
+         "group_by: " + expression.to_string() + " needs a timestamp, but " + time.value->text +
+             " is " + time.value->type.to_string() + "; cast it with cast(\"timestamp\")");
+  }
+  return time;
+}
+
+/// Resolves keys; grows the input by the columns that they need.
+class Keys {
+ public:
+  Keys(const LogicalPlan& plan, const ResolvedPtr& input) : input_(input) {
+    for (const auto& expression : plan.keys) add(expression);
+    below_ = append_items(input, std::move(added_));
+    if (window_key_) add_windows();
+  }
+
+  const std::vector<Key>& list() const { return list_; }
+  const ResolvedPtr& below() const { return below_; }
+
+ private:
+  std::uint32_t place(Item item) {
+    if (item.value->kind == BoundExpression::Kind::column) return item.value->column;
+    added_.push_back(std::move(item));
+    return static_cast<std::uint32_t>(input_->schema.size() + added_.size() - 1);
+  }
+
+  void add(const Expression& expression) {
+    const auto& inner = without_alias(expression);
+    if (is_call(inner, "session_window")) {
+      fail_unsupported("UNSUPPORTED_STREAMING_OPERATOR",
+                       "group_by: session_window(…) is not provided yet; use window(…)");
+    }
+    Key key{derived_name(expression), inner, 0};
+    if (!is_call(inner, "window")) {
+      auto item = item_of(expression, *input_, "group_by");
+      key.column = place(std::move(item));
+    } else {
+      if (window_key_) {
+        fail("INVALID_WINDOW",
+             "group_by: " + inner.to_string() + " is a second window; an aggregation takes one");
+      }
+      window_key_ = list_.size();
+      window_ = window_of(inner);
+      time_column_ = place(window_item(inner, *input_));
+    }
+    list_.push_back(std::move(key));
+  }
+
+  void add_windows() {
+    auto plan = node_above(ResolvedPlan::Kind::windows, {below_});
+    plan->column = time_column_;
+    plan->window_size = window_.size;
+    plan->window_slide = window_.slide;
+    plan->window_start = window_.start;
+    auto fields = below_->schema.fields();
+    auto& key = list_[*window_key_];
+    key.column = static_cast<std::uint32_t>(fields.size());
+    fields.push_back({unused_name(key.name, below_->schema),
+                      DataType::structure(
+                          {{"start", TypeId::timestamp, true}, {"end", TypeId::timestamp, true}}),
+                      false});
+    plan->schema = Schema(std::move(fields));
+    plan->event_times = below_->event_times;
+    if (below_->carries_event_time(time_column_)) plan->event_times.push_back(key.column);
+    below_ = plan;
+  }
+
+  ResolvedPtr input_;
+  std::vector<Item> added_;
+  std::vector<Key> list_;
+  std::optional<std::size_t> window_key_;
+  Window window_;
+  std::uint32_t time_column_ = 0;
+  ResolvedPtr below_;
+};
+
+AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
+  const auto& node = expression.node();
+  const auto text = expression.to_string();
+  if (node.distinct) {
+    fail_unsupported("DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",
+                     "agg: " + text +
+                         ": DISTINCT aggregates are not provided on streams; group by "
+                         "the value first and count the groups in a second query");
+  }
+  AggregateCall result;
+  std::vector<DataType> types;
+  std::vector<Value> options;
+  for (std::size_t i = 0; i < node.arguments.size(); ++i) {
+    const auto& argument = node.arguments[i];
+    if (argument.node().kind == Kind::star) {
+      if (same_name(node.name, "count")) continue;
+      fail("INVALID_EXPRESSION", "agg: " + text + ": only count(*) takes *; name a column");
+    }
+    if (contains(argument, is_aggregate_call)) {
+      fail("NESTED_AGGREGATE_FUNCTION",
+           "agg: " + text +
+               ": an aggregate cannot stand inside another; aggregate twice, the "
+               "second time over the first one's result");
+    }
+    // Behind the first argument a literal is a setting, as in first(v, true).
+    if (i > 0 && argument.node().kind == Kind::literal && !same_name(node.name, "count")) {
+      options.push_back(argument.node().value);
+      continue;
+    }
+    result.arguments.push_back(bind_in(argument, input, "agg"));
+    types.push_back(result.arguments.back()->type);
+  }
+  result.function = resolve_aggregate(node.name, types, options, node.distinct);
+  const auto& wanted = result.function->argument_types();
+  LIBSTREAM_ASSERT(wanted.size() == result.arguments.size(), text);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    result.arguments[i] = bound_cast(std::move(result.arguments[i]), wanted[i]);
+  }
+  if (node.filter) {
+    result.filter = bind_in(*node.filter, input, "FILTER");
+    if (result.filter->type.id() != TypeId::boolean) {
+      fail("DATATYPE_MISMATCH", "agg: the FILTER of " + text + " must be boolean, but is " +
+                                    result.filter->type.to_string());
+    }
+  }
+  result.name = derived_name(expression);
+  return result;
+}
+
+std::string placeholder(std::string_view what, std::size_t index) {
+  return std::string(what) + "__" + std::to_string(index) + "__";
+}
+
+/// Puts the user's words back into the texts of an expression.
+BoundPtr with_texts(const BoundPtr& expression,
+                    const std::vector<std::pair<std::string, std::string>>& words) {
+  auto copy = std::make_shared<BoundExpression>(*expression);
+  for (const auto& [from, to] : words) {
+    for (auto at = copy->text.find(from); at != std::string::npos; at = copy->text.find(from, at)) {
+      copy->text.replace(at, from.size(), to);
+      at += to.size();
+    }
+  }
+  for (auto& argument : copy->arguments) argument = with_texts(argument, words);
+  return copy;
+}
+
+/// The columns of agg(…): aggregates, and expressions over aggregates and keys.
+class Results {
+ public:
+  Results(const std::vector<Key>& keys, const ResolvedPtr& input) : keys_(keys), input_(input) {}
+
+  void add(const Expression& expression) {
+    const auto& inner = without_alias(expression);
+    names_.push_back(derived_name(expression));
+    rewritten_.push_back(rewrite(inner, [&](const Expression& part) { return replace(part); }));
+    plain_ = plain_ && is_aggregate_call(inner) && calls_.size() == names_.size();
+  }
+
+  /// The aggregates that the operator computes, named as in the result where it is the result.
+  std::vector<AggregateCall> calls() const {
+    auto calls = calls_;
+    for (std::size_t i = 0; plain_ && i < calls.size(); ++i) calls[i].name = names_[i];
+    return calls;
+  }
+
+  /// Puts a projection above where a column is more than an aggregate.
+  ResolvedPtr finish(ResolvedPtr aggregate) const {
+    if (plain_) return aggregate;
+    std::vector<std::pair<std::string, std::string>> words;
+    auto scope = std::make_shared<ResolvedPlan>(*aggregate);
+    std::vector<Field> fields = scope->schema.fields();
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const auto is_key = i < keys_.size();
+      words.emplace_back(is_key ? placeholder("key", i) : placeholder("agg", i - keys_.size()),
+                         fields[i].name);
+      fields[i].name = words.back().first;
+    }
+    scope->schema = Schema(std::move(fields));
+    std::vector<Item> items;
+    for (std::uint32_t i = 0; i < keys_.size(); ++i) items.push_back(column_item(i, *aggregate));
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      auto item = item_of(rewritten_[i], *scope, "agg");
+      item.name = names_[i];
+      item.value = with_texts(item.value, words);
+      items.push_back(std::move(item));
+    }
+    return project_items(std::move(aggregate), std::move(items));
+  }
+
+ private:
+  std::optional<Expression> replace(const Expression& part) {
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (same_expression(part, keys_[i].expression)) return col(placeholder("key", i));
+    }
+    if (is_aggregate_call(part)) {
+      const auto same =
+          std::find_if(sources_.begin(), sources_.end(),
+                       [&](const Expression& source) { return same_expression(source, part); });
+      const auto index = static_cast<std::size_t>(same - sources_.begin());
+      if (same == sources_.end()) {
+        calls_.push_back(call_of(part, *input_));
+        sources_.push_back(part);
+      }
+      return col(placeholder("agg", index));
+    }
+    if (part.node().kind == Kind::column) return key_column(part.node().name);
+    return std::nullopt;
+  }
+
+  Expression key_column(const std::string& name) const {
+    const auto dot = name.find('.');
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (same_name(name, keys_[i].name)) return col(placeholder("key", i));
+      if (dot != std::string::npos && same_name(name.substr(0, dot), keys_[i].name)) {
+        return col(placeholder("key", i) + name.substr(dot));
+      }
+    }
+    column_of(name.substr(0, dot), *input_, "agg");
+    fail("MISSING_AGGREGATION", "agg: column \"" + name +
+                                    "\" is neither a key of group_by nor inside an aggregate; add "
+                                    "it to the keys or say which value, as in first(" +
+                                    name + ")");
+  }
+
+  const std::vector<Key>& keys_;
+  ResolvedPtr input_;
+  std::vector<std::string> names_;
+  std::vector<Expression> rewritten_;
+  std::vector<Expression> sources_;
+  std::vector<AggregateCall> calls_;
+  bool plain_ = true;
+};
+
+}  // namespace
+
+ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
+                                   OperatorId id) {
+  if (plan.keys.empty() && plan.expressions.empty()) {
+    fail("MISSING_AGGREGATION",
+         "agg: there is nothing to aggregate; name at least one aggregate, "
+         "such as count()");
+  }
+  const Keys keys(plan, input);
+  Results results(keys.list(), input);
+  for (const auto& expression : plan.expressions) results.add(expression);
+
+  const auto& below = keys.below();
+  auto node = node_above(ResolvedPlan::Kind::aggregate, {below});
+  node->id = id;
+  node->name = plan.name;
+  node->aggregates = results.calls();
+  std::vector<Field> fields;
+  for (const auto& key : keys.list()) {
+    if (below->carries_event_time(key.column)) {
+      const auto index = static_cast<std::uint32_t>(fields.size());
+      node->event_times.push_back(index);
+      if (!node->time_key) node->time_key = index;
+    }
+    const auto& field = below->schema[key.column];
+    fields.push_back({key.name, field.type, field.nullable});
+    node->keys.push_back(key.column);
+  }
+  for (const auto& aggregate : node->aggregates) {
+    const auto never_null = aggregate.function->name().starts_with("count");
+    fields.push_back({aggregate.name, aggregate.function->result_type(), !never_null});
+  }
+  node->schema = Schema(std::move(fields));
+  return results.finish(node);
+}
+
+}  // namespace libstream::analysis

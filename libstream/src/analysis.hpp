@@ -1,0 +1,80 @@
+#pragma once
+
+#include <libstream/analyser.hpp>
+#include <libstream/error.hpp>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What the files of the analyser share.
+namespace libstream::analysis {
+
+[[noreturn]] void fail(std::string error_class, const std::string& message);
+[[noreturn]] void fail_unsupported(std::string error_class, const std::string& message);
+
+// Expression trees (expression_tree.cpp).
+const Expression& without_alias(const Expression& expression);
+bool is_call(const Expression& expression, std::string_view name);
+bool is_star(const Expression& expression);
+bool is_aggregate_call(const Expression& expression);
+bool is_generator(const Expression& expression);
+/// True where `found` is for a node of the tree; does not look below nodes where it is.
+bool contains(const Expression& expression, const std::function<bool(const Expression&)>& found);
+/// Replaces each topmost node for which `replace` gives something.
+Expression rewrite(const Expression& expression,
+                   const std::function<std::optional<Expression>(const Expression&)>& replace);
+/// The name of the output column: the alias, the column's own last part, or Structured Streaming's
+/// spelling ("count(1)", "avg(v)").
+std::string derived_name(const Expression& expression);
+/// Two spellings of one expression compare equal.
+bool same_expression(const Expression& a, const Expression& b);
+/// Conditions joined by AND, left to right.
+std::vector<Expression> conjuncts(const Expression& condition);
+/// µs of a constant interval or duration text; otherwise nothing, and `problem` says why.
+std::optional<std::int64_t> constant_duration(const Expression& expression, std::string& problem);
+
+// Columns (scope.cpp).
+/// An output column of a projection.
+struct Item {
+  std::string name;
+  BoundPtr value;
+  bool event_time = false;
+};
+/// Index of a column by its name, also "side.name". Throws where there is none or more than one.
+std::uint32_t column_of(std::string_view name, const ResolvedPlan& input, std::string_view where);
+/// Binds a scalar expression. `where` names the operator in messages ("filter").
+BoundPtr bind_in(const Expression& expression, const ResolvedPlan& input, std::string_view where);
+/// The same as an output column.
+Item item_of(const Expression& expression, const ResolvedPlan& input, std::string_view where);
+Item column_item(std::uint32_t column, const ResolvedPlan& input);
+std::vector<Item> all_columns(const ResolvedPlan& input);
+/// The columns that `*` or `struct.*` stands for.
+std::vector<Item> star_items(const Expression& star, const ResolvedPlan& input);
+
+/// A node above `inputs` that is a stream and watermarked as they are.
+std::shared_ptr<ResolvedPlan> node_above(ResolvedPlan::Kind kind, std::vector<ResolvedPtr> inputs);
+ResolvedPtr project_items(ResolvedPtr input, std::vector<Item> items);
+/// Input columns, then `items` under names that are not taken; where there are none the input.
+ResolvedPtr append_items(ResolvedPtr input, std::vector<Item> items);
+/// struct<start: timestamp, end: timestamp>
+bool is_window(const DataType& type);
+/// Its last instant, µs before the end: what a window over windows goes by.
+Expression window_time(const Expression& window);
+std::string unused_name(std::string name, const Schema& schema);
+/// "known columns: a, b", or "did you mean a?" where one resembles `name`.
+std::string candidates(std::string_view name, const Schema& schema);
+
+// Operators with a file of their own.
+ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input);
+ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, const Item& array,
+                           std::size_t position, bool outer);
+ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
+                                   OperatorId id);
+ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
+
+}  // namespace libstream::analysis

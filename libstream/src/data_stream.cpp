@@ -1,0 +1,137 @@
+#include <libstream/data_stream.hpp>
+#include <libstream/error.hpp>
+#include <libstream/time.hpp>
+
+namespace libstream {
+namespace {
+
+std::shared_ptr<LogicalPlan> node(LogicalPlan::Kind kind, std::vector<PlanPtr> inputs) {
+  auto plan = std::make_shared<LogicalPlan>();
+  plan->kind = kind;
+  plan->inputs = std::move(inputs);
+  return plan;
+}
+
+std::vector<Expression> plain(std::vector<ColumnArgument> columns) {
+  return {columns.begin(), columns.end()};
+}
+
+}  // namespace
+
+DataStream DataStream::select(std::vector<ColumnArgument> columns) const {
+  auto plan = node(LogicalPlan::Kind::project, {plan_});
+  plan->expressions = plain(std::move(columns));
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::where(const Expression& condition) const {
+  auto plan = node(LogicalPlan::Kind::filter, {plan_});
+  plan->expressions = {condition};
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::with_column(std::string_view name, const Expression& value) const {
+  auto plan = node(LogicalPlan::Kind::with_column, {plan_});
+  plan->column = name;
+  plan->expressions = {value};
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::with_column_renamed(std::string_view from, std::string_view to) const {
+  auto plan = node(LogicalPlan::Kind::rename, {plan_});
+  plan->column = from;
+  plan->new_name = to;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::drop(std::vector<std::string> names) const {
+  auto plan = node(LogicalPlan::Kind::drop, {plan_});
+  plan->names = std::move(names);
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::explode(std::string_view array_column, std::string_view as) const {
+  auto plan = node(LogicalPlan::Kind::explode, {plan_});
+  plan->column = array_column;
+  plan->new_name = as;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::with_watermark(std::string_view column,
+                                      std::chrono::milliseconds delay) const {
+  auto plan = node(LogicalPlan::Kind::watermark, {plan_});
+  plan->column = column;
+  plan->delay_milliseconds = delay.count();
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::with_watermark(std::string_view column, std::string_view delay) const {
+  return with_watermark(column,
+                        std::chrono::milliseconds(floor_to_milliseconds(parse_duration(delay))));
+}
+
+GroupedStream DataStream::group_by(std::vector<ColumnArgument> keys) const {
+  return {*this, plain(std::move(keys))};
+}
+
+DataStream DataStream::agg(std::vector<Expression> aggregates) const {
+  return GroupedStream(*this, {}).agg(std::move(aggregates));
+}
+
+DataStream DataStream::union_all(const DataStream& other) const {
+  return {runtime_, node(LogicalPlan::Kind::union_all, {plan_, other.plan_})};
+}
+
+DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {
+  auto plan = node(LogicalPlan::Kind::sort, {plan_});
+  plan->expressions = plain(std::move(keys));
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::as(std::string_view alias) const {
+  auto plan = node(LogicalPlan::Kind::alias, {plan_});
+  plan->column = alias;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::named(std::string_view name) const {
+  auto plan = std::make_shared<LogicalPlan>(*plan_);
+  plan->name = name;
+  return {runtime_, std::move(plan)};
+}
+
+DataStreamWriter DataStream::write_stream() const { return DataStreamWriter(*this); }
+
+std::string DataStream::explain() const {
+  QuerySpec spec;
+  spec.plan = plan_;
+  return runtime_->explain(spec);
+}
+
+DataStream GroupedStream::agg(std::vector<Expression> aggregates) const {
+  auto plan = node(LogicalPlan::Kind::aggregate, {stream_.plan()});
+  plan->keys = keys_;
+  plan->expressions = std::move(aggregates);
+  return {stream_.runtime(), std::move(plan)};
+}
+
+// The names that Structured Streaming gives these columns, "count" and "sum(x)": all but the first
+// are what the analyser calls the aggregate anyway.
+DataStream GroupedStream::count() const {
+  return agg(std::vector<Expression>{libstream::count().as("count")});
+}
+DataStream GroupedStream::sum(std::string_view column) const {
+  return agg(std::vector<Expression>{libstream::sum(col(column))});
+}
+DataStream GroupedStream::mean(std::string_view column) const { return avg(column); }
+DataStream GroupedStream::avg(std::string_view column) const {
+  return agg(std::vector<Expression>{libstream::avg(col(column))});
+}
+DataStream GroupedStream::min(std::string_view column) const {
+  return agg(std::vector<Expression>{libstream::min(col(column))});
+}
+DataStream GroupedStream::max(std::string_view column) const {
+  return agg(std::vector<Expression>{libstream::max(col(column))});
+}
+
+}  // namespace libstream

@@ -1,0 +1,72 @@
+#include "analysis.hpp"
+
+#include <libstream/analyser.hpp>
+
+namespace libstream {
+namespace {
+
+using analysis::fail;
+using Kind = ResolvedPlan::Kind;
+
+bool has_aggregate(const ResolvedPlan& plan) {
+  if (plan.kind == Kind::aggregate) return true;
+  for (const auto& input : plan.inputs) {
+    if (has_aggregate(*input)) return true;
+  }
+  return false;
+}
+
+std::string name_of(const ResolvedPlan& aggregate) {
+  std::string keys;
+  for (std::size_t i = 0; i < aggregate.keys.size(); ++i) {
+    keys += (i == 0 ? "" : ", ") + aggregate.schema[i].name;
+  }
+  return keys.empty() ? "the aggregation over all rows" : "the aggregation by [" + keys + "]";
+}
+
+void check_aggregate(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode != OutputMode::append && has_aggregate(*plan.inputs[0])) {
+    fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+         name_of(plan) + " stands above another aggregation, which output mode " +
+             std::string(to_string(mode)) +
+             " does not allow: it would count rows that change later; use append, with a watermark "
+             "and its window in the keys of both");
+  }
+  if (mode == OutputMode::append && !plan.time_key) {
+    fail("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
+         name_of(plan) +
+             " cannot run in output mode append without a watermark: no key carries "
+             "the event time, so no group is ever final; call with_watermark(…) below it and group "
+             "by "
+             "window(…) or by that column, or use update or complete");
+  }
+}
+
+void check_sort(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::complete && has_aggregate(*plan.inputs[0])) return;
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       "order_by can stand only above an aggregation in output mode complete, where every epoch "
+       "has the whole result; this query " +
+           (mode == OutputMode::complete ? std::string("sorts below its aggregation: sort above it")
+                                         : "runs in output mode " + std::string(to_string(mode)) +
+                                               ": use complete, or sort where the rows are read"));
+}
+
+void check(const ResolvedPlan& plan, OutputMode mode) {
+  if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
+  if (plan.kind == Kind::sort) check_sort(plan, mode);
+  for (const auto& input : plan.inputs) check(*input, mode);
+}
+
+}  // namespace
+
+void check_output_mode(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::complete && !has_aggregate(plan)) {
+    fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+         "output mode complete needs an aggregation, and this query has none: all rows ever read "
+         "would have to be kept; use append or update");
+  }
+  check(plan, mode);
+}
+
+}  // namespace libstream

@@ -1,0 +1,226 @@
+#include "prune_columns.hpp"
+
+#include "analysis.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace libstream {
+namespace {
+
+using Kind = ResolvedPlan::Kind;
+using Columns = std::vector<bool>;  // one an output column: is it read?
+
+constexpr auto gone = std::numeric_limits<std::uint32_t>::max();
+
+/// A plan with columns taken out, and where the old ones are now.
+struct Pruned {
+  ResolvedPtr plan;
+  std::vector<std::uint32_t> place;
+};
+
+Columns all(std::size_t count) { return Columns(count, true); }
+
+void read(const BoundPtr& expression, Columns& columns) {
+  for (const auto column : input_columns(*expression)) columns[column] = true;
+}
+
+std::vector<std::uint32_t> identity(std::size_t count) {
+  std::vector<std::uint32_t> place(count);
+  for (std::uint32_t i = 0; i < count; ++i) place[i] = i;
+  return place;
+}
+
+std::vector<std::uint32_t> moved(const std::vector<std::uint32_t>& columns,
+                                 const std::vector<std::uint32_t>& place) {
+  std::vector<std::uint32_t> result;
+  for (const auto column : columns) {
+    if (place[column] != gone) result.push_back(place[column]);
+  }
+  return result;
+}
+
+bool is_identity(const ResolvedPlan& project) {
+  const auto& input = *project.inputs[0];
+  if (project.expressions.size() != input.schema.size()) return false;
+  for (std::uint32_t i = 0; i < project.expressions.size(); ++i) {
+    const auto& value = *project.expressions[i];
+    if (value.kind != BoundExpression::Kind::column || value.column != i ||
+        project.schema[i].name != input.schema[i].name) {
+      return false;
+    }
+  }
+  return true;
+}
+
+class Pruning {
+ public:
+  explicit Pruning(const OptimiserOptions& options) : options_(options) {}
+
+  Pruned run(const ResolvedPtr& plan, const Columns& wanted) const {
+    switch (plan->kind) {
+      case Kind::source:
+        return {plan, identity(plan->schema.size())};
+      case Kind::project:
+        return project(*plan, wanted);
+      case Kind::filter:
+      case Kind::watermark:
+      case Kind::sort:
+        return pass(*plan, wanted);
+      case Kind::explode:
+        return explode(*plan, wanted);
+      case Kind::windows:
+        return windows(*plan, wanted);
+      case Kind::aggregate:
+        return aggregate(*plan);
+      case Kind::union_all:
+        return unite(*plan);
+    }
+    LIBSTREAM_ASSERT(false, "unknown kind of plan");
+    return {};
+  }
+
+ private:
+  Pruned project(const ResolvedPlan& plan, const Columns& wanted) const {
+    const auto& below = plan.inputs[0];
+    Columns read_below(below->schema.size(), false);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i]) read(plan.expressions[i], read_below);
+    }
+    const auto input = run(below, read_below);
+    if (std::none_of(wanted.begin(), wanted.end(), [](bool w) { return w; })) {
+      return {input.plan, std::vector<std::uint32_t>(wanted.size(), gone)};
+    }
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->expressions.clear();
+    std::vector<std::uint32_t> place(wanted.size(), gone);
+    std::vector<Field> fields;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (!wanted[i]) continue;
+      place[i] = static_cast<std::uint32_t>(fields.size());
+      fields.push_back(plan.schema[i]);
+      copy->expressions.push_back(remap_columns(plan.expressions[i], input.place));
+    }
+    copy->schema = Schema(std::move(fields));
+    copy->event_times = moved(plan.event_times, place);
+    if (is_identity(*copy)) return {input.plan, std::move(place)};
+    return {copy, std::move(place)};
+  }
+
+  /// Operators whose output columns are their input's.
+  Pruned pass(const ResolvedPlan& plan, Columns wanted) const {
+    if (plan.kind == Kind::watermark) wanted[plan.column] = true;
+    for (const auto& expression : plan.expressions) read(expression, wanted);
+    auto input = run(plan.inputs[0], wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->schema = input.plan->schema;
+    copy->event_times = moved(plan.event_times, input.place);
+    if (plan.kind == Kind::watermark) copy->column = input.place[plan.column];
+    for (auto& expression : copy->expressions) {
+      expression = remap_columns(expression, input.place);
+    }
+    return {copy, std::move(input.place)};
+  }
+
+  Pruned explode(const ResolvedPlan& plan, const Columns& wanted) const {
+    Columns below(plan.inputs[0]->schema.size(), false);
+    below[plan.column] = true;
+    for (std::size_t i = 0; i < plan.keep.size(); ++i) {
+      if (wanted[i]) below[plan.keep[i]] = true;
+    }
+    const auto input = run(plan.inputs[0], below);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->column = input.place[plan.column];
+    copy->keep.clear();
+    std::vector<std::uint32_t> place(plan.schema.size(), gone);
+    std::vector<Field> fields;
+    for (std::size_t i = 0; i < plan.keep.size(); ++i) {
+      if (!wanted[i]) continue;
+      place[i] = static_cast<std::uint32_t>(fields.size());
+      fields.push_back(plan.schema[i]);
+      copy->keep.push_back(input.place[plan.keep[i]]);
+    }
+    place.back() = static_cast<std::uint32_t>(fields.size());
+    fields.push_back(plan.schema[plan.keep.size()]);
+    copy->schema = Schema(std::move(fields));
+    copy->event_times = moved(plan.event_times, place);
+    return {copy, std::move(place)};
+  }
+
+  Pruned windows(const ResolvedPlan& plan, Columns wanted) const {
+    wanted.pop_back();
+    wanted[plan.column] = true;
+    auto input = run(plan.inputs[0], wanted);
+    // Sliding windows copy rows: then columns that nobody reads are worth a projection.
+    if (plan.window_slide < plan.window_size) input = narrow(std::move(input), wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->column = input.place[plan.column];
+    auto fields = input.plan->schema.fields();
+    input.place.push_back(static_cast<std::uint32_t>(fields.size()));
+    fields.push_back(plan.schema[plan.schema.size() - 1]);
+    copy->schema = Schema(std::move(fields));
+    copy->event_times = moved(plan.event_times, input.place);
+    return {copy, std::move(input.place)};
+  }
+
+  static Pruned narrow(Pruned input, const Columns& wanted) {
+    std::vector<analysis::Item> items;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (!wanted[i]) {
+        input.place[i] = gone;
+        continue;
+      }
+      const auto now = static_cast<std::uint32_t>(items.size());
+      items.push_back(analysis::column_item(input.place[i], *input.plan));
+      input.place[i] = now;
+    }
+    // Places keep their order, so where nothing is left out they have not changed.
+    if (items.size() < input.plan->schema.size()) {
+      input.plan = analysis::project_items(input.plan, std::move(items));
+    }
+    return input;
+  }
+
+  Pruned aggregate(const ResolvedPlan& plan) const {
+    const auto& below = *plan.inputs[0];
+    Columns wanted(below.schema.size(), false);
+    if (options_.late_rows && plan.time_key && !aggregates_by_event_time(below)) {
+      wanted = all(below.schema.size());
+    }
+    for (const auto key : plan.keys) wanted[key] = true;
+    for (const auto& call : plan.aggregates) {
+      for (const auto& argument : call.arguments) read(argument, wanted);
+      if (call.filter) read(call.filter, wanted);
+    }
+    const auto input = run(plan.inputs[0], wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    for (auto& key : copy->keys) key = input.place[key];
+    for (auto& call : copy->aggregates) {
+      for (auto& argument : call.arguments) argument = remap_columns(argument, input.place);
+      if (call.filter) call.filter = remap_columns(call.filter, input.place);
+    }
+    // Aggregates that nobody reads stay: the state must not depend on what stands above.
+    return {copy, identity(plan.schema.size())};
+  }
+
+  Pruned unite(const ResolvedPlan& plan) const {
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    for (auto& input : copy->inputs) input = run(input, all(input->schema.size())).plan;
+    return {copy, identity(plan.schema.size())};
+  }
+
+  OptimiserOptions options_;
+};
+
+}  // namespace
+
+ResolvedPtr prune_columns(const ResolvedPtr& plan, const OptimiserOptions& options) {
+  return Pruning(options).run(plan, all(plan->schema.size())).plan;
+}
+
+}  // namespace libstream

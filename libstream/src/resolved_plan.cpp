@@ -1,0 +1,137 @@
+#include <libstream/resolved_plan.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace libstream {
+namespace {
+
+using Kind = ResolvedPlan::Kind;
+
+std::string texts(const std::vector<BoundPtr>& expressions) {
+  std::string text;
+  for (const auto& expression : expressions) {
+    text += (text.empty() ? "" : ", ") + expression->text;
+  }
+  return text;
+}
+
+std::string projection(const ResolvedPlan& plan) {
+  std::string text;
+  for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
+    const auto& name = plan.schema[i].name;
+    const auto& value = plan.expressions[i]->text;
+    text += (i == 0 ? "" : ", ") + value + (value == name ? "" : " AS " + name);
+  }
+  return text;
+}
+
+std::string column_name(const ResolvedPlan& plan, std::uint32_t column) {
+  return plan.inputs[0]->schema[column].name;
+}
+
+std::string aggregation(const ResolvedPlan& plan) {
+  std::string keys;
+  for (const auto key : plan.keys) keys += (keys.empty() ? "" : ", ") + column_name(plan, key);
+  std::string values;
+  for (const auto& aggregate : plan.aggregates) {
+    const auto arguments = aggregate.arguments.empty() ? "*" : texts(aggregate.arguments);
+    auto value = aggregate.function->name() + "(" + arguments + ")";
+    if (aggregate.filter) value += " FILTER (WHERE " + aggregate.filter->text + ")";
+    values += (values.empty() ? "" : ", ") + value;
+    if (value != aggregate.name) values += " AS " + aggregate.name;
+  }
+  return "aggregate by [" + keys + "] " + values +
+         (plan.time_key ? ", event time in " + plan.schema[*plan.time_key].name : "");
+}
+
+std::string sorting(const ResolvedPlan& plan) {
+  std::string text = "sort ";
+  for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + plan.expressions[i]->text + (plan.descending[i] ? " DESC" : "");
+  }
+  return text;
+}
+
+std::string describe(const ResolvedPlan& plan) {
+  switch (plan.kind) {
+    case Kind::source:
+      return "source " + plan.source.format +
+             (plan.source.path.empty() ? "" : " " + plan.source.path);
+    case Kind::project:
+      return "project " + projection(plan);
+    case Kind::filter:
+      return "filter " + plan.expressions[0]->text;
+    case Kind::explode:
+      return std::string(plan.outer ? "explode outer " : "explode ") +
+             column_name(plan, plan.column);
+    case Kind::windows:
+      return "windows over " + column_name(plan, plan.column) + " size " +
+             duration_text(plan.window_size) + " slide " + duration_text(plan.window_slide) +
+             (plan.window_start == 0 ? "" : " start " + duration_text(plan.window_start));
+    case Kind::watermark:
+      return "watermark " + column_name(plan, plan.column) + " delay " +
+             duration_text(plan.delay_milliseconds * 1000);
+    case Kind::aggregate:
+      return aggregation(plan);
+    case Kind::union_all:
+      return "union";
+    case Kind::sort:
+      return sorting(plan);
+  }
+  return "";
+}
+
+void print(const ResolvedPlan& plan, std::size_t depth, std::string& text) {
+  text += std::string(2 * depth, ' ') + describe(plan);
+  if (!plan.name.empty()) text += " named \"" + plan.name + "\"";
+  text += "  [" + plan.schema.to_string() + "]\n";
+  for (const auto& input : plan.inputs) print(*input, depth + 1, text);
+}
+
+}  // namespace
+
+bool ResolvedPlan::carries_event_time(std::uint32_t output_column) const {
+  return std::binary_search(event_times.begin(), event_times.end(), output_column);
+}
+
+std::string to_text(const ResolvedPlan& plan) {
+  std::string text;
+  print(plan, 0, text);
+  return text;
+}
+
+bool aggregates_by_event_time(const ResolvedPlan& plan) {
+  return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
+         std::any_of(plan.inputs.begin(), plan.inputs.end(),
+                     [](const ResolvedPtr& input) { return aggregates_by_event_time(*input); });
+}
+
+std::string duration_text(std::int64_t microseconds) {
+  static constexpr std::array<std::pair<std::int64_t, std::string_view>, 6> units{
+      {{86'400'000'000, "day"},
+       {3'600'000'000, "hour"},
+       {60'000'000, "minute"},
+       {1'000'000, "second"},
+       {1'000, "millisecond"},
+       {1, "microsecond"}}};
+  if (microseconds == 0) return "0 seconds";
+  for (const auto& [size, name] : units) {
+    if (microseconds % size != 0) continue;
+    const auto count = microseconds / size;
+    return std::to_string(count) + " " + std::string(name) + (count == 1 ? "" : "s");
+  }
+  return "";
+}
+
+BoundPtr both(const BoundPtr& a, const BoundPtr& b) {
+  // Bound over two stand-ins: so the function table stays the only place that knows AND.
+  static const BoundPtr conjunction =
+      bind(call("and", {col("a"), col("b")}),
+           Schema{{"a", TypeId::boolean, true}, {"b", TypeId::boolean, true}});
+  const BoundPtr parts[] = {a, b};
+  return substitute_columns(conjunction, parts);
+}
+
+}  // namespace libstream

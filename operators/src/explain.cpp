@@ -1,0 +1,125 @@
+#include "query_plan.hpp"
+
+#include <libstream/analyser.hpp>
+#include <libstream/error.hpp>
+#include <libstream/operators/connectors.hpp>
+#include <libstream/operators/physical_planner.hpp>
+#include <libstream/optimiser.hpp>
+
+#include <algorithm>
+
+namespace libstream {
+namespace {
+
+void check_options(const PlannerOptions& options) {
+  if (options.partitions == 0 || options.partitions > options.key_groups) {
+    throw Error(ErrorCode::invalid_argument,
+                "partitions is " + std::to_string(options.partitions) +
+                    ", but must be between 1 and the number of key groups, " +
+                    std::to_string(options.key_groups));
+  }
+}
+
+void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
+  if (!options.strict || (!spec.late_sink && spec.sinks.size() < 2)) return;
+  throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+              std::string("strict mode: ") +
+                  (spec.late_sink ? "late_rows" : "several sinks of one query") +
+                  " is an extension; leave it out, or leave strict mode");
+}
+
+ResolvedPtr analysed(const QuerySpec& spec) { return analyse(spec.plan, source_schema); }
+
+ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec) {
+  return optimise(plan, {.late_rows = spec.late_sink.has_value()});
+}
+
+/// A stream that is not written yet: the first output mode that it could be written in.
+OutputMode possible_mode(const ResolvedPlan& plan) {
+  for (const auto mode : {OutputMode::append, OutputMode::update}) {
+    try {
+      check_output_mode(plan, mode);
+      return mode;
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  check_output_mode(plan, OutputMode::complete);
+  return OutputMode::complete;
+}
+
+std::string_view exchange_name(Exchange::Kind kind) {
+  switch (kind) {
+    case Exchange::Kind::forward:
+      return "forward";
+    case Exchange::Kind::hash:
+      return "hash";
+    case Exchange::Kind::gather:
+      return "gather";
+  }
+  return "";
+}
+
+std::string edge_text(const Topology& topology, const TopologyEdge& edge) {
+  auto text =
+      "#" + std::to_string(edge.from) + " " + std::string(exchange_name(edge.exchange.kind));
+  std::string keys;
+  for (const auto key : edge.exchange.key_columns) {
+    keys += (keys.empty() ? "" : ", ") + topology.nodes[edge.from].schema[key].name;
+  }
+  if (!keys.empty()) text += " [" + keys + "]";
+  if (edge.port == Output::late_port) text += " late rows";
+  return text;
+}
+
+}  // namespace
+
+std::string Topology::explain() const {
+  std::string text;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& node = nodes[i];
+    text += "#" + std::to_string(i) + " " + node.name + " × " + std::to_string(node.parallelism);
+    std::string inputs;
+    for (const auto& edge : edges) {
+      if (edge.to == i) inputs += (inputs.empty() ? "" : ", ") + edge_text(*this, edge);
+    }
+    if (!inputs.empty()) text += " <- " + inputs;
+    text += '\n';
+    for (std::size_t begin = 0; begin < node.explain.size();) {
+      const auto end = std::min(node.explain.find('\n', begin), node.explain.size());
+      text += "     " + node.explain.substr(begin, end - begin) + '\n';
+      begin = end + 1;
+    }
+  }
+  return text;
+}
+
+Topology plan_query(const QuerySpec& spec, const PlannerOptions& options,
+                    const Environment& environment) {
+  check_options(options);
+  check_extensions(spec, options);
+  if (spec.sinks.empty()) {
+    throw Error(ErrorCode::invalid_argument,
+                "the query has no sink: name one, such as .console() or .json(\"out/\")");
+  }
+  const auto plan = analysed(spec);
+  check_output_mode(*plan, spec.output_mode);
+  return plan_resolved(optimised(plan, spec), spec, options, environment);
+}
+
+std::string explain_query(const QuerySpec& spec, const PlannerOptions& options,
+                          const Environment& environment) {
+  check_options(options);
+  check_extensions(spec, options);
+  const auto plan = analysed(spec);
+  auto written = spec;
+  if (spec.sinks.empty()) written.output_mode = possible_mode(*plan);
+  check_output_mode(*plan, written.output_mode);
+  const auto best = optimised(plan, written);
+  return "== Logical plan ==\n" + to_text(*spec.plan) + "\n== Analysed plan ==\n" + to_text(*plan) +
+         "\n== Optimised plan ==\n" + to_text(*best) + "\n== Physical plan, output mode " +
+         std::string(to_string(written.output_mode)) + " ==\n" +
+         plan_resolved(best, written, options, environment).explain();
+}
+
+}  // namespace libstream

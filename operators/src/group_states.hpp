@@ -1,0 +1,87 @@
+#pragma once
+
+#include "aggregate_arguments.hpp"
+#include "group_table.hpp"
+
+#include <libstream/aggregate.hpp>
+#include <libstream/state.hpp>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace libstream {
+
+/// The groups of an aggregation: a table whose rows hold one accumulator per aggregate and, in the
+/// header, the number of input rows that went in.
+class GroupStates {
+ public:
+  using Group = GroupTable::Group;
+
+  GroupStates(std::vector<Field> key_fields, const std::vector<AggregateCall>& calls);
+  ~GroupStates();
+  GroupStates(const GroupStates&) = delete;
+  GroupStates& operator=(const GroupStates&) = delete;
+
+  /// Adds rows; table().created() are the groups that are new.
+  void update(std::span<const ColumnPtr> keys, std::size_t rows, const std::uint64_t* hashes,
+              const AggregateArguments& arguments);
+  /// Adds accumulators: the columns that `intermediates` gives.
+  void merge(std::span<const ColumnPtr> keys, std::size_t rows, const std::uint64_t* hashes,
+             std::span<const ColumnPtr> intermediates);
+  /// Without keys: makes the one group where it is missing.
+  void ensure_single();
+
+  /// Intermediates of all aggregates, then the number of rows.
+  std::vector<ColumnPtr> intermediates(std::span<const Group> groups) const;
+  std::vector<ColumnPtr> singletons(std::size_t rows, const AggregateArguments& arguments) const;
+  std::vector<ColumnPtr> results(std::span<const Group> groups) const;
+  std::uint64_t rows_in(Group group) const {
+    return table_.header(group) >> GroupHeader::rows_shift;
+  }
+
+  /// Groups since the last forget_touched, in the order of the first touch; some may be erased.
+  const std::vector<Group>& touched() const { return touched_; }
+  /// `stored`: the state store has them all now.
+  void forget_touched(bool stored);
+  void erase(std::span<const Group> groups, const std::uint64_t* hashes);
+  void clear();
+
+  /// Calls `visit(group, key, value)` with stored bytes. Value: u64 rows; the accumulators that are
+  /// plain bytes; the encoded intermediates of the others.
+  void encode(std::span<const Group> groups,
+              const std::function<void(std::size_t index, std::string_view key,
+                                       std::string_view value)>& visit) const;
+  /// Loads all entries; calls `loaded(keys, groups)` for batches of them.
+  void restore(
+      const StateReader& state,
+      const std::function<void(std::span<const ColumnPtr>, std::span<const Group>)>& loaded);
+
+  const GroupTable& table() const { return table_; }
+  GroupTable& table() { return table_; }
+  std::size_t bytes() const { return table_.bytes() + touched_.capacity() * sizeof(Group); }
+
+ private:
+  struct Loading;
+  std::span<std::byte* const> states_of(std::size_t aggregate, const std::uint8_t* mask);
+  std::span<const std::byte* const> states_of(std::size_t aggregate,
+                                              std::span<const Group> groups) const;
+  void initialize_created();
+  void touch(const std::int64_t* rows_each);
+  void destroy(Group group);
+  void decode(std::string_view key, std::string_view value, Loading& loading) const;
+  void load(Loading& loading,
+            const std::function<void(std::span<const ColumnPtr>, std::span<const Group>)>& loaded);
+
+  std::vector<AggregatePtr> functions_;
+  std::vector<std::size_t> offsets_;  // from the start of a row
+  bool trivial_ = true;
+  std::vector<Field> key_fields_;
+  GroupTable table_;
+  std::vector<Group> touched_;
+  std::vector<std::byte*> scratch_;
+  mutable std::vector<const std::byte*> const_scratch_;
+};
+
+}  // namespace libstream

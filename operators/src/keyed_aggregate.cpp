@@ -1,0 +1,228 @@
+#include "keyed_aggregate.hpp"
+
+#include "partial_aggregate.hpp"
+
+#include <libstream/error.hpp>
+#include <libstream/hash.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace libstream {
+namespace {
+
+std::optional<std::uint32_t> lateness_key(const AggregateSpec& spec) {
+  return spec.mode == OutputMode::complete ? std::nullopt : spec.time_key;
+}
+
+/// Arguments are over the input rows: stage final_ has none to evaluate.
+std::vector<AggregateCall> evaluated_calls(const AggregateSpec& spec) {
+  return spec.stage == AggregateSpec::Stage::final_ ? std::vector<AggregateCall>{}
+                                                    : spec.aggregates;
+}
+
+}  // namespace
+
+KeyedAggregate::KeyedAggregate(AggregateSpec spec, const OperatorContext& context)
+    : spec_(std::move(spec)),
+      context_(context),
+      arguments_(evaluated_calls(spec_)),
+      states_(spec_.key_fields, spec_.aggregates),
+      late_(spec_.keys, spec_.key_fields, lateness_key(spec_)) {}
+
+std::uint32_t KeyedAggregate::group_of(std::uint64_t hash) const {
+  return spec_.global() ? 0 : key_group(hash, context_.key_groups);
+}
+
+void KeyedAggregate::restore(const StateReader& state, Watermark late) {
+  late_.set_limit(late);
+  states_.restore(state, [this](std::span<const ColumnPtr> keys, std::span<const Group> groups) {
+    for (const Group group : groups) held_rows_ += states_.rows_in(group);
+    if (!evicts()) return;
+    const KeyTime time(*keys[*spec_.time_key]);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (time.has(i)) due_index_.add(time.at(i), groups[i]);
+    }
+  });
+}
+
+void KeyedAggregate::start(const EpochStart& epoch) {
+  epoch_ = epoch.context;
+  late_.start();
+  erased_.clear();
+  updated_ = 0;
+  evicted_ = 0;
+}
+
+Flow KeyedAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
+  if (batch->kind == Batch::Kind::late_keys) {
+    LIBSTREAM_ASSERT(spec_.stage == AggregateSpec::Stage::final_, "late keys end at stage final");
+    late_.add_keys(*batch);
+  } else if (spec_.stage == AggregateSpec::Stage::final_) {
+    merge(*batch);
+  } else if (const BatchPtr on_time = late_.take(std::move(batch), output)) {
+    update(*on_time);
+  }
+  return Flow::done;
+}
+
+void KeyedAggregate::update(const Batch& batch) {
+  const auto keys = columns_at(batch, spec_.keys);
+  arguments_.evaluate(batch, epoch_);
+  const std::uint64_t* hashes = nullptr;
+  if (!spec_.global()) hashes = hashes_.compute(batch, spec_.keys);
+  states_.update(keys, batch.rows, hashes, arguments_);
+  held_rows_ += batch.rows;
+  index_created(keys);
+}
+
+void KeyedAggregate::merge(const Batch& batch) {
+  const std::size_t count = spec_.keys.size();
+  const std::span columns(batch.columns);
+  const std::vector<ColumnPtr> keys(columns.begin(),
+                                    columns.begin() + static_cast<std::ptrdiff_t>(count));
+  const std::uint64_t* hashes = spec_.global() ? nullptr : hashes_.of(batch, spec_.keys);
+  states_.merge(keys, batch.rows, hashes, columns.subspan(count));
+  const auto* rows = columns.back()->values<std::int64_t>();
+  for (std::size_t i = 0; i < batch.rows; ++i) held_rows_ += static_cast<std::uint64_t>(rows[i]);
+  index_created(keys);
+}
+
+void KeyedAggregate::index_created(const std::vector<ColumnPtr>& keys) {
+  const GroupTable& table = states_.table();
+  if (!evicts() || table.created().empty()) return;
+  const KeyTime time(*keys[*spec_.time_key]);
+  for (std::size_t i = 0; i < table.created().size(); ++i) {
+    const std::uint32_t row = table.created_by()[i];
+    if (time.has(row)) due_index_.add(time.at(row), table.created()[i]);
+  }
+}
+
+std::vector<KeyedAggregate::Group> KeyedAggregate::groups_to_emit() const {
+  if (spec_.mode == OutputMode::append && !spec_.global()) return {};
+  if (spec_.mode == OutputMode::update && !spec_.global()) return states_.touched();
+  std::vector<Group> all;
+  for (Group group = 0; group < states_.table().end(); ++group) {
+    if (states_.table().header(group) & GroupHeader::live) all.push_back(group);
+  }
+  return all;
+}
+
+Flow KeyedAggregate::on_barrier(const Barrier& barrier, Output& output) {
+  barrier_ = barrier.watermark;
+  // The one group of a global aggregate is there without rows; it lives in the first task.
+  if (spec_.global() && context_.partition == 0) states_.ensure_single();
+  updated_ = states_.touched().size();
+  emit_ = groups_to_emit();
+  emitted_ = 0;
+  due_ = evicts() ? due_index_.take(barrier_) : std::vector<Group>{};
+  evicted_ = 0;
+  return resume(output);
+}
+
+Flow KeyedAggregate::resume(Output& output) {
+  while (emitted_ < emit_.size()) {
+    if (output.full()) return Flow::more;
+    const std::size_t count = std::min(batch_rows, emit_.size() - emitted_);
+    emit(std::span(emit_).subspan(emitted_, count), output);
+    emitted_ += count;
+  }
+  while (evicted_ < due_.size()) {
+    const bool emits = spec_.mode == OutputMode::append;
+    if (emits && output.full()) return Flow::more;
+    const std::size_t count = std::min(batch_rows, due_.size() - evicted_);
+    const auto groups = std::span<const Group>(due_).subspan(evicted_, count);
+    if (emits) emit(groups, output);
+    evict(groups);
+    evicted_ += count;
+  }
+  late_.set_limit(barrier_);
+  emit_.clear();
+  emitted_ = 0;
+  return Flow::done;
+}
+
+void KeyedAggregate::emit(std::span<const Group> groups, Output& output) const {
+  std::vector<ColumnPtr> columns = states_.table().keys(groups);
+  for (auto& column : states_.results(groups)) columns.push_back(std::move(column));
+  output.emit(make_batch(std::move(columns), groups.size()));
+}
+
+void KeyedAggregate::evict(std::span<const Group> groups) {
+  const BufferPtr hashes = hash_columns(states_.table().keys(groups), groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    held_rows_ -= states_.rows_in(groups[i]);
+    if (!(states_.table().header(groups[i]) & GroupHeader::stored)) continue;
+    Erased erased{group_of(hashes->as<std::uint64_t>()[i]), {}};
+    states_.table().encode_key(groups[i], erased.key);
+    erased_.push_back(std::move(erased));
+  }
+  states_.erase(groups, hashes->as<std::uint64_t>());
+}
+
+void KeyedAggregate::collect_changes(ChangelogWriter& changes) {
+  for (const Erased& erased : erased_) changes.erase(erased.key_group, erased.key);
+  erased_.clear();
+  std::vector<Group> groups;
+  const auto& touched = states_.touched();
+  for (std::size_t begin = 0; begin < touched.size(); begin += batch_rows) {
+    groups.clear();
+    const std::size_t end = std::min(begin + batch_rows, touched.size());
+    for (std::size_t i = begin; i < end; ++i) {
+      if (states_.table().header(touched[i]) & GroupHeader::live) groups.push_back(touched[i]);
+    }
+    if (groups.empty()) continue;
+    const BufferPtr hashes = hash_columns(states_.table().keys(groups), groups.size());
+    states_.encode(groups, [&](std::size_t i, std::string_view key, std::string_view value) {
+      changes.put(group_of(hashes->as<std::uint64_t>()[i]), key, value);
+    });
+  }
+  states_.forget_touched(true);
+}
+
+OperatorMetrics KeyedAggregate::metrics() const {
+  OperatorMetrics metrics;
+  metrics.late_rows = late_.rows();
+  metrics.dropped_groups = late_.groups();
+  metrics.stateful = true;
+  metrics.state_rows = states_.table().size();
+  metrics.state_updated = updated_;
+  metrics.state_removed = evicted_;
+  metrics.state_bytes = states_.bytes();
+  metrics.held_rows = held_rows_;
+  return metrics;
+}
+
+Schema aggregate_schema(const AggregateSpec& spec) {
+  std::vector<Field> fields = spec.key_fields;
+  for (const AggregateCall& call : spec.aggregates) {
+    if (spec.stage == AggregateSpec::Stage::partial) {
+      const auto& types = call.function->intermediate_types();
+      for (std::size_t i = 0; i < types.size(); ++i) {
+        fields.push_back({call.name + "#" + std::to_string(i), types[i], true});
+      }
+    } else {
+      const bool counts = call.function->name() == "count" || call.function->name() == "count_if";
+      fields.push_back({call.name, call.function->result_type(), !counts});
+    }
+  }
+  if (spec.stage == AggregateSpec::Stage::partial)
+    fields.push_back({"#rows", TypeId::bigint, true});
+  return Schema(std::move(fields));
+}
+
+OperatorFactory keyed_aggregate(AggregateSpec spec) {
+  LIBSTREAM_ASSERT(spec.keys.size() == spec.key_fields.size(), "one field a key");
+  if (spec.stage == AggregateSpec::Stage::final_) {
+    // The input is the output of stage partial: keys first.
+    std::iota(spec.keys.begin(), spec.keys.end(), 0);
+  }
+  return [spec = std::move(spec)](const OperatorContext& context) -> std::unique_ptr<Operator> {
+    if (spec.stage == AggregateSpec::Stage::partial) {
+      return std::make_unique<PartialAggregate>(spec);
+    }
+    return std::make_unique<KeyedAggregate>(spec, context);
+  };
+}
+
+}  // namespace libstream

@@ -1,0 +1,49 @@
+#include "late_rows.hpp"
+
+#include <libstream/hash.hpp>
+
+#include <numeric>
+
+namespace libstream {
+
+LateRows::LateRows(std::vector<std::uint32_t> keys, std::vector<Field> key_fields,
+                   std::optional<std::uint32_t> time_key)
+    : keys_(std::move(keys)), time_key_(time_key), groups_(std::move(key_fields), {}) {}
+
+void LateRows::start() {
+  rows_ = 0;
+  groups_.clear();
+}
+
+bool LateRows::all_on_time(const Batch& batch) const {
+  // A window ends behind every event time in it, so the batch's range answers for windows too.
+  return batch.event_time && !late_.covers(batch.event_time->min);
+}
+
+BatchPtr LateRows::take(BatchPtr batch, Output& output) {
+  if (!time_key_ || all_on_time(*batch)) return batch;
+  const KeyTime time(*batch->columns[keys_[*time_key_]]);
+  std::vector<std::uint32_t> late;
+  std::vector<std::uint32_t> on_time;
+  for (std::uint32_t i = 0; i < batch->rows; ++i) {
+    (time.has(i) && late_.covers(time.at(i)) ? late : on_time).push_back(i);
+  }
+  if (late.empty()) return batch;
+  rows_ += late.size();
+  const BatchPtr late_batch = gather(*batch, late);
+  const auto key_columns = columns_at(*late_batch, keys_);
+  const BufferPtr hashes = hash_columns(key_columns, late_batch->rows);
+  groups_.table().find(key_columns, late_batch->rows, hashes->as<std::uint64_t>());
+  if (output.connected(Output::late_port)) output.emit(late_batch, Output::late_port);
+  return on_time.empty() ? nullptr : gather(*batch, on_time);
+}
+
+void LateRows::add_keys(const Batch& batch) {
+  std::vector<std::uint32_t> indices(keys_.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  const auto key_columns = columns_at(batch, indices);
+  const BufferPtr hashes = hash_columns(key_columns, batch.rows);
+  groups_.table().find(key_columns, batch.rows, hashes->as<std::uint64_t>());
+}
+
+}  // namespace libstream

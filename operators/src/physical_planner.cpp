@@ -1,0 +1,360 @@
+#include "fuse.hpp"
+#include "query_plan.hpp"
+
+#include <libstream/analyser.hpp>
+#include <libstream/error.hpp>
+#include <libstream/operators/connectors.hpp>
+#include <libstream/operators/keyed_aggregate.hpp>
+#include <libstream/operators/physical_planner.hpp>
+#include <libstream/operators/project.hpp>
+#include <libstream/optimiser.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace libstream {
+namespace {
+
+using Kind = ResolvedPlan::Kind;
+
+bool keeps_columns(const FusedStep& step) {
+  auto unfiltered = step;
+  unfiltered.filter = nullptr;
+  return unfiltered.passes_all();
+}
+
+std::string step_text(const FusedStep& step) {
+  std::string text = step.filter ? "where " + step.filter->text : "";
+  if (keeps_columns(step)) return text;
+  std::string columns;
+  for (const auto& column : step.columns) {
+    columns += (columns.empty() ? "" : ", ") + column->text;
+  }
+  return text + (text.empty() ? "" : "; ") + "columns " + columns;
+}
+
+/// How long groups live, in words.
+std::string retention(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";
+  if (plan.keys.empty()) return "keeps its one group";
+  if (!plan.time_key) return "keeps all groups: no key carries a watermark";
+  const auto& field = plan.schema[*plan.time_key];
+  const auto window = field.type.id() == TypeId::structure;
+  return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
+}
+
+std::string names_of_keys(const ResolvedPlan& plan) {
+  std::string text;
+  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + plan.schema[i].name;
+  }
+  return "[" + text + "]";
+}
+
+/// What must match at a restart: kinds and types of keys and accumulators, not their names.
+std::string signature_of(const ResolvedPlan& plan) {
+  std::string text = "aggregate keys(";
+  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + plan.schema[i].type.to_string();
+  }
+  text += ") values(";
+  for (std::size_t i = 0; i < plan.aggregates.size(); ++i) {
+    const auto& function = *plan.aggregates[i].function;
+    text += (i == 0 ? "" : ", ") + function.name() + "(";
+    for (std::size_t j = 0; j < function.intermediate_types().size(); ++j) {
+      text += (j == 0 ? "" : ", ") + function.intermediate_types()[j].to_string();
+    }
+    text += ")";
+  }
+  return text + ")";
+}
+
+class Planner {
+ public:
+  Planner(const QuerySpec& spec, const PlannerOptions& options, const Environment& environment)
+      : spec_(spec), options_(options), environment_(environment) {}
+
+  Topology run(const ResolvedPtr& plan) {
+    topology_.key_groups = options_.key_groups;
+    topology_.watermark_policy = watermark_policy();
+    const auto result = build(plan);
+    for (const auto& sink : spec_.sinks) {
+      connect(result, add_sink(sink, plan->schema, result.parallelism, false));
+    }
+    if (spec_.late_sink) add_late_sink();
+    return std::move(topology_);
+  }
+
+ private:
+  struct Built {
+    std::uint32_t node = 0;
+    std::uint32_t parallelism = 1;
+  };
+  struct LateRows {
+    Built from;
+    Schema schema;
+    std::string name;
+  };
+
+  WatermarkPolicy watermark_policy() const {
+    const auto policy = spec_.options.get("watermarkPolicy", "min");
+    if (same_name(policy, "min")) return WatermarkPolicy::min;
+    if (same_name(policy, "max")) return WatermarkPolicy::max;
+    throw Error(ErrorCode::invalid_argument,
+                "option watermarkPolicy is \"" + policy + "\", but can be min or max");
+  }
+
+  Built add(TopologyNode node) {
+    const auto parallelism = node.parallelism;
+    topology_.nodes.push_back(std::move(node));
+    return {static_cast<std::uint32_t>(topology_.nodes.size() - 1), parallelism};
+  }
+
+  void connect(const Built& from, const Built& to, std::size_t input = 0,
+               Exchange::Kind kind = Exchange::Kind::forward, std::vector<std::uint32_t> keys = {},
+               std::size_t port = Output::main_port) {
+    LIBSTREAM_ASSERT(kind != Exchange::Kind::forward || from.parallelism == to.parallelism,
+                     "forward edges join equal numbers of tasks");
+    // One task to one task needs no routing.
+    if (from.parallelism == 1 && to.parallelism == 1) {
+      kind = Exchange::Kind::forward;
+      keys.clear();
+    }
+    topology_.edges.push_back({from.node, port, to.node, input, {kind, std::move(keys)}});
+  }
+
+  static TopologyNode op(std::string name, OperatorFactory factory, const Schema& schema,
+                         std::uint32_t parallelism) {
+    TopologyNode node;
+    node.name = std::move(name);
+    node.factory = std::move(factory);
+    node.schema = schema;
+    node.parallelism = parallelism;
+    return node;
+  }
+
+  Built above(const Built& input, TopologyNode node, Exchange::Kind kind = Exchange::Kind::forward,
+              std::vector<std::uint32_t> keys = {}) {
+    const auto built = add(std::move(node));
+    connect(input, built, 0, kind, std::move(keys));
+    return built;
+  }
+
+  Built build(const ResolvedPtr& plan) {
+    switch (plan->kind) {
+      case Kind::source:
+        return source(*plan);
+      case Kind::project:
+      case Kind::filter:
+        return fused(plan);
+      case Kind::explode:
+        return exploded(*plan);
+      case Kind::windows:
+        return windows(*plan);
+      case Kind::watermark:
+        return watermark(*plan);
+      case Kind::aggregate:
+        return aggregate(*plan);
+      case Kind::union_all:
+        return united(*plan);
+      case Kind::sort:
+        return sorted(*plan);
+    }
+    LIBSTREAM_ASSERT(false, "unknown kind of plan");
+    return {};
+  }
+
+  Built source(const ResolvedPlan& plan) {
+    const auto known = sources_.find(plan.id);
+    if (known != sources_.end()) return known->second;
+    TopologyNode node;
+    node.kind = TopologyNode::Kind::source;
+    node.name = plan.source.format + " source";
+    node.source = make_source(plan.source, environment_);
+    node.schema = plan.schema;
+    node.id = plan.id;
+    const auto most = node.source->max_parallelism();
+    node.parallelism = most == 0 ? options_.partitions : std::min(options_.partitions, most);
+    node.explain = node.source->describe();
+    return sources_.emplace(plan.id, add(std::move(node))).first->second;
+  }
+
+  Built fused(const ResolvedPtr& plan) {
+    auto step = fuse(plan);
+    const auto input = build(step.base);
+    if (step.passes_all()) return input;
+    const auto* name = !step.filter          ? "project"
+                       : keeps_columns(step) ? "filter"
+                                             : "filter + project";
+    auto node = op(name, nullptr, plan->schema, input.parallelism);
+    node.explain = step_text(step);
+    node.factory = project({std::move(step.filter), std::move(step.columns)});
+    return above(input, std::move(node));
+  }
+
+  Built exploded(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = op("explode", explode({plan.keep, plan.column, plan.outer}), plan.schema,
+                   input.parallelism);
+    node.explain = "array " + plan.inputs[0]->schema[plan.column].name;
+    return above(input, std::move(node));
+  }
+
+  Built windows(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node =
+        op("windows",
+           assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
+           plan.schema, input.parallelism);
+    node.explain = "over " + plan.inputs[0]->schema[plan.column].name + ", size " +
+                   duration_text(plan.window_size) + ", slide " + duration_text(plan.window_slide) +
+                   (plan.window_start == 0 ? "" : ", start " + duration_text(plan.window_start));
+    return above(input, std::move(node));
+  }
+
+  Built watermark(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = op("watermark", observe_watermark({plan.column}), plan.schema, input.parallelism);
+    node.is_watermark = true;
+    node.watermark_delay_ms = plan.delay_milliseconds;
+    node.explain = "column " + plan.schema[plan.column].name + ", delay " +
+                   duration_text(plan.delay_milliseconds * 1000);
+    return above(input, std::move(node));
+  }
+
+  Built united(const ResolvedPlan& plan) {
+    std::vector<Built> inputs;
+    for (const auto& input : plan.inputs) inputs.push_back(build(input));
+    const auto equal = std::all_of(inputs.begin(), inputs.end(), [&](const Built& input) {
+      return input.parallelism == inputs[0].parallelism;
+    });
+    const auto built =
+        add(op("union", union_all(), plan.schema, equal ? inputs[0].parallelism : 1));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      connect(inputs[i], built, i, equal ? Exchange::Kind::forward : Exchange::Kind::gather);
+    }
+    return built;
+  }
+
+  Built sorted(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    SortSpec sort;
+    std::string keys;
+    for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
+      keys += (i == 0 ? "" : ", ") + plan.expressions[i]->text +
+              (plan.descending[i] ? " DESC" : " ASC");
+      sort.keys.push_back({plan.expressions[i], plan.descending[i]});
+    }
+    auto node = op("sort", sort_rows(std::move(sort)), plan.schema, 1);
+    node.explain = "by " + keys;
+    return above(input, std::move(node), Exchange::Kind::gather);
+  }
+
+  Built aggregate(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    AggregateSpec spec;
+    spec.mode = spec_.output_mode;
+    spec.keys = plan.keys;
+    spec.aggregates = plan.aggregates;
+    for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
+    // In complete mode nothing is late and nothing is evicted.
+    if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;
+
+    const auto tasks = spec.global() ? 1 : options_.partitions;
+    if (input.parallelism == 1 && tasks == 1) {
+      spec.stage = AggregateSpec::Stage::single;
+      const auto built = above(input, stateful(plan, spec, "aggregate", 1));
+      note_late_rows(plan, built);
+      return built;
+    }
+    spec.stage = AggregateSpec::Stage::partial;
+    auto partial =
+        op("partial aggregate", keyed_aggregate(spec), aggregate_schema(spec), input.parallelism);
+    partial.explain = "key " + names_of_keys(plan);
+    const auto built = above(input, std::move(partial));
+    note_late_rows(plan, built);
+
+    auto last = spec;
+    last.stage = AggregateSpec::Stage::final_;
+    std::vector<std::uint32_t> keys(spec.keys.size());
+    for (std::uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    last.keys = keys;
+    const auto kind = spec.global() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    return above(built, stateful(plan, last, "aggregate", tasks), kind, std::move(keys));
+  }
+
+  TopologyNode stateful(const ResolvedPlan& plan, const AggregateSpec& spec, std::string name,
+                        std::uint32_t tasks) const {
+    auto node = op(std::move(name), keyed_aggregate(spec), plan.schema, tasks);
+    node.stateful = true;
+    node.id = plan.id;
+    node.state_name = "stateStoreSave";
+    node.state_signature = signature_of(plan);
+    node.wants_no_data_epoch = spec.mode != OutputMode::complete && plan.watermarked;
+    node.explain = "key " + names_of_keys(plan) +
+                   (plan.time_key ? ", event time " + plan.schema[*plan.time_key].name : "") +
+                   ", " + std::string(to_string(spec.mode)) + "\n" + retention(plan, spec.mode);
+    if (!plan.name.empty()) node.explain += "\nnamed \"" + plan.name + "\"";
+    return node;
+  }
+
+  /// Rows are late at the first aggregation by event time above their watermark: what that one
+  /// emits can no longer be late for the next.
+  void note_late_rows(const ResolvedPlan& plan, const Built& built) {
+    if (!plan.time_key || aggregates_by_event_time(*plan.inputs[0])) return;
+    late_.push_back({built, plan.inputs[0]->schema, "the aggregation by " + names_of_keys(plan)});
+  }
+
+  Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {
+    TopologyNode node;
+    node.kind = TopologyNode::Kind::sink;
+    node.name = (late ? "late rows " : "") + spec.format + " sink";
+    node.schema = schema;
+    node.parallelism = parallelism;
+    node.sink = make_sink(spec, late ? OutputMode::append : spec_.output_mode, environment_);
+    node.late_sink = late;
+    node.explain = node.sink->describe();
+    return add(std::move(node));
+  }
+
+  void add_late_sink() {
+    if (late_.empty()) {
+      throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
+                  "late_rows: no operator of this query drops late rows; it takes an aggregation "
+                  "whose keys carry an event time with_watermark(…), or leave late_rows out");
+    }
+    bool equal = true;
+    for (const auto& rows : late_) {
+      equal = equal && rows.from.parallelism == late_[0].from.parallelism;
+      if (rows.schema == late_[0].schema) continue;
+      throw Error(ErrorCode::analysis, "LATE_ROWS_OF_SEVERAL_SCHEMAS",
+                  "late_rows: " + late_[0].name + " drops rows of [" + late_[0].schema.to_string() +
+                      "], " + rows.name + " rows of [" + rows.schema.to_string() +
+                      "], and one sink takes rows of one schema; select the same columns below "
+                      "both, or leave late_rows out");
+    }
+    const auto sink =
+        add_sink(*spec_.late_sink, late_[0].schema, equal ? late_[0].from.parallelism : 1, true);
+    for (std::size_t i = 0; i < late_.size(); ++i) {
+      connect(late_[i].from, sink, i, equal ? Exchange::Kind::forward : Exchange::Kind::gather, {},
+              Output::late_port);
+    }
+  }
+
+  const QuerySpec& spec_;
+  const PlannerOptions& options_;
+  const Environment& environment_;
+  Topology topology_;
+  std::map<OperatorId, Built> sources_;
+  std::vector<LateRows> late_;
+};
+
+}  // namespace
+
+Topology plan_resolved(const ResolvedPtr& plan, const QuerySpec& spec,
+                       const PlannerOptions& options, const Environment& environment) {
+  return Planner(spec, options, environment).run(plan);
+}
+
+}  // namespace libstream
