@@ -84,8 +84,8 @@ void open_sources(const QuerySetup& setup, const Term& term, bool again) {
       }
       node.source->restore(committed, *term.state(node.id, 0, setup.topology.key_groups));
     }
-    if (setup.trigger.kind == Trigger::Kind::once ||
-        setup.trigger.kind == Trigger::Kind::available_now) {
+    const auto kind = setup.trigger.kind;
+    if (!again && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
       node.source->freeze();
     }
   }

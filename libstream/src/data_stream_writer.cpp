@@ -8,9 +8,8 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 7> query_options{
-    "noDataEpochs",   "watermarkPolicy", "snapshotEpochs", "snapshotBytes",
-    "retainedEpochs", "pendingEpochs",   "terms"};
+constexpr std::array<std::string_view, 5> query_options{
+    "noDataEpochs", "watermarkPolicy", "snapshotEpochs", "snapshotBytes", "restarts"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),

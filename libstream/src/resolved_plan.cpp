@@ -131,7 +131,9 @@ BoundPtr both(const BoundPtr& a, const BoundPtr& b) {
       bind(call("and", {col("a"), col("b")}),
            Schema{{"a", TypeId::boolean, true}, {"b", TypeId::boolean, true}});
   const BoundPtr parts[] = {a, b};
-  return substitute_columns(conjunction, parts);
+  auto joined = std::make_shared<BoundExpression>(*substitute_columns(conjunction, parts));
+  joined->text = a->text + " AND " + b->text;
+  return joined;
 }
 
 }  // namespace libstream

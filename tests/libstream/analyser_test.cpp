@@ -27,14 +27,30 @@ TEST_CASE(
                          .group_by(window("t", 1h), upper("k").as("u"))
                          .agg(count().as("n"), expr("sum(v) / count(*) AS r"), expr("window.start"),
                               expr("concat(upper(k), '!') AS loud"));
-  CHECK(text(query) == "");
+  CHECK(text(query) ==
+        "project window, u, count(1) AS n, sum(v) / count(1) AS r, window.start AS start, "
+        "concat(u, '!') AS loud  [window struct<start: timestamp, end: timestamp> NOT NULL, u "
+        "string, n bigint NOT NULL, r double, start timestamp, loud string]\n"
+        "  aggregate by [window, u] count(*) AS count(1), sum(v), event time in window  [window "
+        "struct<start: timestamp, end: timestamp> NOT NULL, u string, `count(1)` bigint NOT NULL, "
+        "`sum(v)` bigint]\n"
+        "    windows over t size 1 hour slide 1 hour  [k string, v bigint, t timestamp, u string, "
+        "window struct<start: timestamp, end: timestamp> NOT NULL]\n"
+        "      project k, v, t, upper(k) AS u  [k string, v bigint, t timestamp, u string]\n"
+        "        watermark t delay 2 hours  [k string, v bigint, t timestamp]\n"
+        "          source json in/  [k string, v bigint, t timestamp]\n");
 }
 
 TEST_CASE("Aggregates alone need no projection, and one asked for twice is computed once") {
   const auto rows = stream("k string, v bigint");
   CHECK(text(rows.group_by("k").agg(count().as("n"), expr("sum(v) FILTER (WHERE v > 2) AS s"))) ==
-        "");
-  CHECK(text(rows.group_by("k").agg(sum("v").as("a"), sum("v").as("b"))) == "");
+        "aggregate by [k] count(*) AS n, sum(v) FILTER (WHERE v > 2) AS s  [k string, n bigint NOT "
+        "NULL, s bigint]\n"
+        "  source json in/  [k string, v bigint]\n");
+  CHECK(text(rows.group_by("k").agg(sum("v").as("a"), sum("v").as("b"))) ==
+        "project k, sum(v) AS a, sum(v) AS b  [k string, a bigint, b bigint]\n"
+        "  aggregate by [k] sum(v)  [k string, `sum(v)` bigint]\n"
+        "    source json in/  [k string, v bigint]\n");
 }
 
 TEST_CASE("A window over windows goes by their last instant and keeps the event time") {
@@ -44,12 +60,29 @@ TEST_CASE("A window over windows goes by their last instant and keeps the event 
                          .agg(count().as("n"))
                          .group_by(window("w", 10s))
                          .agg(sum("n").as("n"));
-  CHECK(text(query) == "");
+  CHECK(text(query) ==
+        "aggregate by [window] sum(n) AS n, event time in window  [window struct<start: timestamp, "
+        "end: timestamp> NOT NULL, n bigint]\n"
+        "  windows over w_time size 10 seconds slide 10 seconds  [w struct<start: timestamp, end: "
+        "timestamp> NOT NULL, n bigint NOT NULL, w_time timestamp, window struct<start: timestamp, "
+        "end: timestamp> NOT NULL]\n"
+        "    project w, n, w.`end` - INTERVAL 1 MICROSECOND AS w_time  [w struct<start: timestamp, "
+        "end: timestamp> NOT NULL, n bigint NOT NULL, w_time timestamp]\n"
+        "      aggregate by [w] count(*) AS n, event time in w  [w struct<start: timestamp, end: "
+        "timestamp> NOT NULL, n bigint NOT NULL]\n"
+        "        windows over t size 5 seconds slide 5 seconds  [t timestamp, w struct<start: "
+        "timestamp, end: timestamp> NOT NULL]\n"
+        "          watermark t delay 0 seconds  [t timestamp]\n"
+        "            source json in/  [t timestamp]\n");
 }
 
 TEST_CASE("A union takes names from the left and the wider types") {
   const auto query = stream("a int, b string").union_all(stream("x bigint, y string"));
-  CHECK(text(query) == "");
+  CHECK(text(query) ==
+        "union  [a bigint, b string]\n"
+        "  project CAST(a AS bigint) AS a, b  [a bigint, b string]\n"
+        "    source json in/  [a int, b string]\n"
+        "  source json in/  [x bigint, y string]\n");
 }
 
 TEST_CASE("An alias names a side of columns") {

@@ -29,29 +29,56 @@ TEST_CASE("Constants are folded, and a condition that is always true goes away")
 }
 
 TEST_CASE("A condition that is never true stays: a stream's plan is not taken apart") {
-  CHECK(text(rows().with_watermark("t", 1s).where("1 > 2")) == "");
+  CHECK(text(rows().with_watermark("t", 1s).where("1 > 2")) ==
+        "watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "  filter 1 > 2  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Filters pass projections and a watermark that they do not touch") {
-  CHECK(text(rows().with_watermark("t", 1s).select("k", "t").where("k = 'a'")) == "");
+  CHECK(text(rows().with_watermark("t", 1s).select("k", "t").where("k = 'a'")) ==
+        "project k, t  [k string, t timestamp]\n"
+        "  watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    filter k = 'a'  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Filters of the event time stay above the watermark") {
-  CHECK(text(rows().with_watermark("t", 1s).where("t > TIMESTAMP '2013-01-01T00:00:00Z'")) == "");
+  CHECK(text(rows().with_watermark("t", 1s).where("t > TIMESTAMP '2013-01-01T00:00:00Z'")) ==
+        "filter t > TIMESTAMP '2013-01-01T00:00:00Z'  [k string, t timestamp, v bigint, a "
+        "array<int>]\n"
+        "  watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
   CHECK(text(rows().with_watermark("t", 1s).where(
-            "t > TIMESTAMP '2013-01-01T00:00:00Z' AND k = 'a'")) == "");
+            "t > TIMESTAMP '2013-01-01T00:00:00Z' AND k = 'a'")) ==
+        "filter t > TIMESTAMP '2013-01-01T00:00:00Z'  [k string, t timestamp, v bigint, a "
+        "array<int>]\n"
+        "  watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    filter k = 'a'  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("A condition that could fail does not overtake one that protects it") {
-  CHECK(text(rows().with_watermark("t", 1s).where("t IS NOT NULL AND 10 / v > 1")) == "");
+  CHECK(text(rows().with_watermark("t", 1s).where("t IS NOT NULL AND 10 / v > 1")) ==
+        "filter 10 / v > 1  [k string, t timestamp, v bigint, a array<int>]\n"
+        "  filter t IS NOT NULL  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Filters by chance stay where they are") {
-  CHECK(text(rows().with_watermark("t", 1s).where("rand() < 0.5")) == "");
+  CHECK(text(rows().with_watermark("t", 1s).where("rand() < 0.5")) ==
+        "filter rand() < 0.5  [k string, t timestamp, v bigint, a array<int>]\n"
+        "  watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "    source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Filters of keys pass the aggregation, those of results do not") {
-  CHECK(text(rows().group_by("k").agg(sum("v").as("s")).where("k = 'a' AND s > 1")) == "");
+  CHECK(text(rows().group_by("k").agg(sum("v").as("s")).where("k = 'a' AND s > 1")) ==
+        "filter s > 1  [k string, s bigint]\n"
+        "  aggregate by [k] sum(v) AS s  [k string, s bigint]\n"
+        "    filter k = 'a'  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("With late rows connected nothing passes the aggregation, and all columns reach it") {
@@ -61,20 +88,53 @@ TEST_CASE("With late rows connected nothing passes the aggregation, and all colu
                          .group_by(window("t", 10s, 5s), "k")
                          .count()
                          .where("k = 'a'");
-  CHECK(text(query) == "");
-  CHECK(text(query, true) == "");
+  CHECK(text(query) ==
+        "aggregate by [window, k] count(*) AS count, event time in window  [window struct<start: "
+        "timestamp, end: timestamp> NOT NULL, k string, count bigint NOT NULL]\n"
+        "  windows over t size 10 seconds slide 5 seconds  [k string, t timestamp, window "
+        "struct<start: timestamp, end: timestamp> NOT NULL]\n"
+        "    project k, t  [k string, t timestamp]\n"
+        "      watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "        filter k = 'a'  [k string, t timestamp, v bigint, a array<int>]\n"
+        "          source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
+  CHECK(text(query, true) ==
+        "filter k = 'a'  [window struct<start: timestamp, end: timestamp> NOT NULL, k string, "
+        "count bigint NOT NULL]\n"
+        "  aggregate by [window, k] count(*) AS count, event time in window  [window struct<start: "
+        "timestamp, end: timestamp> NOT NULL, k string, count bigint NOT NULL]\n"
+        "    windows over t size 10 seconds slide 5 seconds  [k string, t timestamp, v bigint, "
+        "window struct<start: timestamp, end: timestamp> NOT NULL]\n"
+        "      project k, t, v  [k string, t timestamp, v bigint]\n"
+        "        watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "          source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Columns that nobody reads are not computed") {
-  CHECK(text(rows().select("k", expr("v * 2 AS w"), expr("upper(k) AS u")).select("w")) == "");
-  CHECK(text(rows().explode("a", "x").select("x")) == "");
-  CHECK(text(rows().select("k", "v").agg(count())) == "");
+  CHECK(text(rows().select("k", expr("v * 2 AS w"), expr("upper(k) AS u")).select("w")) ==
+        "project v * 2 AS w  [w bigint]\n"
+        "  source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
+  CHECK(text(rows().explode("a", "x").select("x")) ==
+        "explode x  [x int]\n"
+        "  project a AS x  [x array<int>]\n"
+        "    source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
+  CHECK(text(rows().select("k", "v").agg(count())) ==
+        "aggregate by [] count(*) AS count(1)  [`count(1)` bigint NOT NULL]\n"
+        "  source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }
 
 TEST_CASE("Filters go into every side of a union") {
-  CHECK(text(rows().select("k").union_all(stream("x string")).where("k = 'a'")) == "");
+  CHECK(text(rows().select("k").union_all(stream("x string")).where("k = 'a'")) ==
+        "union  [k string]\n"
+        "  project k  [k string]\n"
+        "    filter k = 'a'  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      source json in/  [k string, t timestamp, v bigint, a array<int>]\n"
+        "  filter k = 'a'  [x string]\n"
+        "    source json in/  [x string]\n");
 }
 
 TEST_CASE("Aggregates that nobody reads stay in state") {
-  CHECK(text(rows().group_by("k").agg(sum("v"), count().as("n")).select("n")) == "");
+  CHECK(text(rows().group_by("k").agg(sum("v"), count().as("n")).select("n")) ==
+        "project n  [n bigint NOT NULL]\n"
+        "  aggregate by [k] sum(v), count(*) AS n  [k string, `sum(v)` bigint, n bigint NOT NULL]\n"
+        "    source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
 }

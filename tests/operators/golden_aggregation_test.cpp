@@ -89,8 +89,7 @@ class WindowCount {
     spec.aggregates = {aggregate_call(schema, "count", {})};
     spec.time_key = 0;
     std::vector<OperatorTest::Step> list{
-        observe_watermark({0}),
-        assign_windows({0, size * second, slide * second, start * second})};
+        observe_watermark({0}), assign_windows({0, size * second, slide * second, start * second})};
     add_aggregation(list, spec, variant.plan);
     return list;
   }

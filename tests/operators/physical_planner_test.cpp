@@ -48,15 +48,48 @@ Topology topology(const DataStream& stream, OutputMode mode = OutputMode::append
 }  // namespace
 
 TEST_CASE("A windowed aggregation is split in two with an exchange by key between") {
-  CHECK(plan(windowed()) == "");
+  CHECK(plan(windowed()) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 watermark × 4 <- #0 forward\n"
+        "     column t, delay 2 hours\n"
+        "#2 windows × 4 <- #1 forward\n"
+        "     over t, size 1 hour, slide 1 hour\n"
+        "#3 partial aggregate × 4 <- #2 forward\n"
+        "     key [window, k]\n"
+        "#4 aggregate × 4 <- #3 hash [window, k]\n"
+        "     key [window, k], event time window, append\n"
+        "     keeps groups until the watermark passes window.end\n"
+        "#5 none sink × 4 <- #4 forward\n"
+        "     NoneSink\n");
 }
 
 TEST_CASE("One partition needs one stage and no exchange") {
-  CHECK(plan(windowed(), OutputMode::update, {.partitions = 1}) == "");
+  CHECK(plan(windowed(), OutputMode::update, {.partitions = 1}) ==
+        "#0 memory source × 1\n"
+        "     MemorySource\n"
+        "#1 watermark × 1 <- #0 forward\n"
+        "     column t, delay 2 hours\n"
+        "#2 windows × 1 <- #1 forward\n"
+        "     over t, size 1 hour, slide 1 hour\n"
+        "#3 aggregate × 1 <- #2 forward\n"
+        "     key [window, k], event time window, update\n"
+        "     keeps groups until the watermark passes window.end\n"
+        "#4 none sink × 1 <- #3 forward\n"
+        "     NoneSink\n");
 }
 
 TEST_CASE("An aggregation over all rows gathers partial results in one task") {
-  CHECK(plan(rows().agg(count(), sum("v")), OutputMode::complete) == "");
+  CHECK(plan(rows().agg(count(), sum("v")), OutputMode::complete) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 partial aggregate × 4 <- #0 forward\n"
+        "     key []\n"
+        "#2 aggregate × 1 <- #1 gather\n"
+        "     key [], complete\n"
+        "     keeps all groups (output mode complete)\n"
+        "#3 none sink × 1 <- #2 forward\n"
+        "     NoneSink\n");
 }
 
 TEST_CASE("Adjacent filters and projections become one operator") {
@@ -64,7 +97,13 @@ TEST_CASE("Adjacent filters and projections become one operator") {
                  .where("v > 1")
                  .select("k", expr("v * 2 AS w"))
                  .where("w < 10")
-                 .select(expr("w + 1 AS x"), col("k"))) == "");
+                 .select(expr("w + 1 AS x"), col("k"))) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 filter + project × 4 <- #0 forward\n"
+        "     where v > 1 AND w < 10; columns w + 1, k\n"
+        "#2 none sink × 4 <- #1 forward\n"
+        "     NoneSink\n");
 }
 
 TEST_CASE("Renaming alone needs no operator") {
@@ -84,14 +123,40 @@ TEST_CASE("Chance is not drawn twice: a filter over it stays above it") {
 }
 
 TEST_CASE("Sorting gathers all rows in one task") {
-  CHECK(plan(rows().group_by("k").count().order_by(col("count").desc(), "k"),
-             OutputMode::complete) == "");
+  CHECK(
+      plan(rows().group_by("k").count().order_by(col("count").desc(), "k"), OutputMode::complete) ==
+      "#0 memory source × 4\n"
+      "     MemorySource\n"
+      "#1 partial aggregate × 4 <- #0 forward\n"
+      "     key [k]\n"
+      "#2 aggregate × 4 <- #1 hash [k]\n"
+      "     key [k], complete\n"
+      "     keeps all groups (output mode complete)\n"
+      "#3 sort × 1 <- #2 gather\n"
+      "     by count DESC, k ASC\n"
+      "#4 none sink × 1 <- #3 forward\n"
+      "     NoneSink\n");
 }
 
 TEST_CASE("Late rows leave the first stage that sees rows, under the columns of its input") {
   auto spec = spec_of(windowed());
   spec.late_sink = none_sink();
-  CHECK(plan(spec) == "");
+  CHECK(plan(spec) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 watermark × 4 <- #0 forward\n"
+        "     column t, delay 2 hours\n"
+        "#2 windows × 4 <- #1 forward\n"
+        "     over t, size 1 hour, slide 1 hour\n"
+        "#3 partial aggregate × 4 <- #2 forward\n"
+        "     key [window, k]\n"
+        "#4 aggregate × 4 <- #3 hash [window, k]\n"
+        "     key [window, k], event time window, append\n"
+        "     keeps groups until the watermark passes window.end\n"
+        "#5 none sink × 4 <- #4 forward\n"
+        "     NoneSink\n"
+        "#6 late rows none sink × 4 <- #3 forward late rows\n"
+        "     NoneSink\n");
   spec.output_mode = OutputMode::complete;
   CHECK(plan_query(spec, {}, Environment{}).nodes.back().late_sink);
 }
@@ -102,7 +167,7 @@ TEST_CASE("Late rows need an operator that drops some, and one schema") {
   CHECK(error_of([&] { plan(spec); }).find("LATE_ROWS_WITHOUT_WATERMARK") == 0);
 
   const auto other = memory("t timestamp").with_watermark("t", 1s).group_by(window("t", 1h));
-  spec.plan = windowed().select("n").union_all(other.agg(count().as("n"))).plan();
+  spec.plan = windowed().select("n").union_all(other.agg(count().as("n")).select("n")).plan();
   CHECK(error_of([&] { plan(spec); }).find("LATE_ROWS_OF_SEVERAL_SCHEMAS") == 0);
 }
 
@@ -138,10 +203,19 @@ TEST_CASE("State is told apart by its types, and found again with other partitio
   CHECK(signature(rows().group_by("k").sum("v"), 1) != signature(counted, 1));
 }
 
-TEST_CASE("A stream used twice is one source; sides of unequal width are gathered") {
+TEST_CASE("A stream used twice is one source; its branches meet again without an exchange") {
   const auto source = rows();
   const auto both = source.where("v > 1").union_all(source.where("v < 1"));
-  CHECK(plan(both) == "");
+  CHECK(plan(both) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 filter × 4 <- #0 forward\n"
+        "     where v > 1\n"
+        "#2 filter × 4 <- #0 forward\n"
+        "     where v < 1\n"
+        "#3 union × 4 <- #1 forward, #2 forward\n"
+        "#4 none sink × 4 <- #3 forward\n"
+        "     NoneSink\n");
 }
 
 TEST_CASE("Every edge goes forward in the order of nodes") {

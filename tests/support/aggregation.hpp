@@ -23,8 +23,8 @@ inline AggregateCall aggregate_call(const Schema& schema, std::string_view funct
     types.push_back(schema[index].type);
     arguments.push_back(bound_column(static_cast<std::uint32_t>(index), schema[index]));
   }
-  AggregateCall call{resolve_aggregate(function, types, options, false), {}, nullptr,
-                     std::string(function)};
+  AggregateCall call{
+      resolve_aggregate(function, types, options, false), {}, nullptr, std::string(function)};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     call.arguments.push_back(bound_cast(arguments[i], call.function->argument_types()[i]));
   }
@@ -37,10 +37,10 @@ enum class Plan { single, two_stages };
 /// Columns of `input` plus the windows that assign_windows adds.
 inline Schema with_window(const Schema& input) {
   std::vector<Field> fields = input.fields();
-  fields.push_back({"window",
-                    DataType::structure({{"start", TypeId::timestamp, true},
-                                         {"end", TypeId::timestamp, true}}),
-                    true});
+  fields.push_back(
+      {"window",
+       DataType::structure({{"start", TypeId::timestamp, true}, {"end", TypeId::timestamp, true}}),
+       true});
   return Schema(std::move(fields));
 }
 

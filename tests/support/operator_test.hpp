@@ -42,7 +42,8 @@ class OperatorTest {
     bool connect_late = true;
   };
 
-  OperatorTest(std::vector<Step> steps, Schema input) : OperatorTest(std::move(steps), std::move(input), Options()) {}
+  OperatorTest(std::vector<Step> steps, Schema input)
+      : OperatorTest(std::move(steps), std::move(input), Options()) {}
   OperatorTest(std::vector<Step> steps, Schema input, Options options)
       : steps_(std::move(steps)), input_(std::move(input)), options_(options) {
     states_.resize(steps_.size());
@@ -52,10 +53,16 @@ class OperatorTest {
   void process(const std::vector<Row>& rows, std::size_t input = 0) {
     if (!rows.empty()) process_batch(batch_of(input_, rows), input);
   }
-  /// Batches go to the partitions of the first step in turn.
+  /// Batches go to the partitions of the first step in turn, or by key where it is exchanged.
   void process_batch(const BatchPtr& batch, std::size_t input = 0) {
     begin();
-    deliver(0, next_task_++ % options_.partitions, batch, input);
+    if (!steps_[0].exchanged) {
+      deliver(0, next_task_++ % options_.partitions, batch, input);
+    } else if (gathered(0)) {
+      deliver(0, 0, batch, input);
+    } else {
+      exchange(0, *batch);
+    }
   }
 
   /// Ends the epoch; returns the rows of the result, in the order they came.
@@ -87,6 +94,7 @@ class OperatorTest {
   /// Of the epoch ended last, summed over the partitions of a step.
   const OperatorMetrics& metrics(std::size_t step) const { return metrics_[step]; }
   const OperatorMetrics& metrics() const { return metrics_.back(); }
+  std::size_t steps() const { return steps_.size(); }
   const MapState& state(std::size_t step) const { return states_[step]; }
   /// Rows that a step handed on in the epoch ended last.
   std::uint64_t rows_out(std::size_t step) const { return rows_out_[step]; }
