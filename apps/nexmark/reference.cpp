@@ -134,7 +134,7 @@ class WordCount final {
   int shift_;
   std::vector<Slot> slots_;
   std::uint64_t mask_;
-  std::array<Pending, 512> pending_;
+  std::array<Pending, 512> pending_{};
 };
 
 Loop loop_of(std::string_view query, std::size_t vocabulary) {
