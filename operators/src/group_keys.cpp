@@ -59,22 +59,6 @@ const std::uint64_t* GroupTable::words_of(const Column& column, std::size_t rows
   return words_.data();
 }
 
-bool GroupTable::same_key(const std::byte* row, std::uint64_t key) const {
-  return word_at(row + key_offset) == key;
-}
-
-bool GroupTable::same_key(const std::byte* row, const StringView& key) const {
-  // Two words each: length and prefix, then the rest or a pointer.
-  std::uint64_t mine[2];
-  std::uint64_t theirs[2];
-  std::memcpy(mine, row + key_offset, sizeof mine);
-  std::memcpy(theirs, &key, sizeof theirs);
-  if (mine[0] != theirs[0]) return false;
-  if (mine[1] == theirs[1]) return true;
-  return !key.is_inline() &&
-         std::memcmp(text_at(row + key_offset).pointer, key.pointer, key.length) == 0;
-}
-
 void GroupTable::store_key(std::byte* row, std::uint64_t key) {
   std::memcpy(row + key_offset, &key, sizeof key);
 }
