@@ -1,11 +1,10 @@
 // The keyed aggregation alone, without an engine: rows per CPU second for kinds and numbers of
 // keys, in update mode with one barrier a million rows, and bytes a key. One JSON line a case.
-#include <libstream/operators/keyed_aggregate.hpp>
-#include <libstream/operators/project.hpp>
-
 #include <libstream/bound_expression.hpp>
 #include <libstream/column.hpp>
 #include <libstream/hash.hpp>
+#include <libstream/operators/keyed_aggregate.hpp>
+#include <libstream/operators/project.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -157,9 +156,8 @@ void run(const Case& wanted) {
       "{\"keys\":\"%s\",\"groups\":%llu,\"rows_per_cpu_second\":%.0f,"
       "\"update_rows_per_cpu_second\":%.0f,\"ns_per_changed_group\":%.1f,"
       "\"bytes_per_key\":%.1f}\n",
-      wanted.name, static_cast<unsigned long long>(metrics.state_rows),
-      rows / (updating + ending), rows / updating,
-      ending * 1e9 / static_cast<double>(std::max<std::uint64_t>(changed, 1)),
+      wanted.name, static_cast<unsigned long long>(metrics.state_rows), rows / (updating + ending),
+      rows / updating, ending * 1e9 / static_cast<double>(std::max<std::uint64_t>(changed, 1)),
       static_cast<double>(metrics.state_bytes) / static_cast<double>(metrics.state_rows));
   std::fflush(stdout);
 }
