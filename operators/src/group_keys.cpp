@@ -142,14 +142,12 @@ ColumnPtr GroupTable::text_keys(std::span<const Group> groups) const {
 }
 
 std::vector<ColumnPtr> GroupTable::encoded_keys(std::span<const Group> groups) const {
-  std::vector<ColumnBuilder> builders;
-  for (const Field& field : fields_) builders.emplace_back(field.type, groups.size());
-  for (const Group group : groups) {
-    std::string_view bytes = text_at(row(group) + key_offset).view();
-    for (ColumnBuilder& builder : builders) decode_value(bytes, builder);
+  std::vector<std::string_view> keys(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    keys[i] = text_at(row(groups[i]) + key_offset).view();
   }
   std::vector<ColumnPtr> columns;
-  for (ColumnBuilder& builder : builders) columns.push_back(builder.finish());
+  for (const Field& field : fields_) columns.push_back(decode_rows(field.type, keys));
   return columns;
 }
 
