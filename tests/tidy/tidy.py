@@ -20,6 +20,7 @@ THIRD_PARTY = {
     "kj/": ("libstream/src", "checkpoint/src"),
     "simdjson": ("libstream/src", "operators/src"),
     "re2/": ("libstream/src", "operators/src"),
+    "utf8proc": ("libstream/src",),
     "xxhash": ("libstream/src",),
     "CLI/": ("apps",),
     "doctest/": ("tests",),
