@@ -257,6 +257,9 @@ class RocksStore final : public SnapshotStore {
     std::error_code error;
     std::filesystem::create_directories(path_, error);
     check_file(error, path_, "create");
+    // RocksDB makes its files as the umask says.
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+    check_file(error, path_, "set the mode of");
     rocksdb::DB* database = nullptr;
     check(rocksdb::DB::Open(database_options(), path_, &database), path_, "open");
     database_.reset(database);

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <utility>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace libstream {
 namespace {
@@ -34,16 +34,19 @@ class Descriptor {
   int number_;
 };
 
-int open_file(const std::string& path, int flags, const char* action) {
-  const int number = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+constexpr mode_t private_mode = 0600;
+constexpr mode_t shared_mode = 0666;  // less the umask
+
+int open_file(const std::string& path, int flags, const char* action, mode_t mode = private_mode) {
+  const int number = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (number < 0) fail(action, path);
   return number;
 }
 
 class LocalFile final : public WritableFile {
  public:
-  explicit LocalFile(const std::string& path)
-      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create")) {}
+  LocalFile(const std::string& path, mode_t mode)
+      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create", mode)) {}
 
   void append(std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
@@ -100,7 +103,11 @@ class LocalFileSystem final : public FileSystem {
   }
 
   std::unique_ptr<WritableFile> create(const std::string& path) override {
-    return std::make_unique<LocalFile>(path);
+    return std::make_unique<LocalFile>(path, private_mode);
+  }
+
+  std::unique_ptr<WritableFile> create_shared(const std::string& path) override {
+    return std::make_unique<LocalFile>(path, shared_mode);
   }
 
   std::optional<FileStatus> status(const std::string& path) override {

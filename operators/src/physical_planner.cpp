@@ -254,7 +254,8 @@ class Planner {
   Built aggregate(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     AggregateSpec spec;
-    spec.mode = spec_.output_mode;
+    // Bounded input is one epoch, whose result is the whole one.
+    spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
