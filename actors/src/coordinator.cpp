@@ -205,7 +205,8 @@ void Coordinator::closed() {
 /// Gives what failed time to heal, twice as long each time.
 void Coordinator::pause() {
   phase_ = Phase::pausing;
-  const auto delay = std::min(first_pause * (1LL << std::min(restarts_, 30U)), longest_pause);
+  const std::chrono::milliseconds wanted = first_pause * (1 << std::min(restarts_, 10U));
+  const auto delay = std::min(wanted, longest_pause);
   ++restarts_;
   query_->set_status("Waiting to restart after: " + message_of(error_));
   host_->wake_in(delay, [this] {

@@ -13,9 +13,31 @@
 namespace libstream {
 namespace {
 
+/// What to do about it, where that is known.
+std::string way_out(int error, bool reading) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return reading ? "; make it readable for the user of this process"
+                     : "; make it writable for the user of this process";
+    case ENOSPC:
+    case EDQUOT:
+      return "; make space there and start again: what is decided is safe";
+    case EROFS:
+      return "; make its file system writable or name another place";
+    case EMFILE:
+    case ENFILE:
+      return "; raise the limit of open files (ulimit -n)";
+    default:
+      return {};
+  }
+}
+
 [[noreturn]] void fail(const std::string& action, const std::string& path, int error = errno) {
   throw Error(error == EEXIST ? ErrorCode::conflict : ErrorCode::io,
-              "cannot " + action + " " + path + ": " + std::strerror(error));
+              "cannot " + action + " " + path + ": " + std::strerror(error) +
+                  way_out(error, action == "open" || action == "read" || action == "list" ||
+                                     action == "look at"));
 }
 
 /// A file descriptor that closes itself.
@@ -149,7 +171,8 @@ class LocalFileSystem final : public FileSystem {
       const auto found = status(part);
       if (found && found->directory) continue;
       throw Error(ErrorCode::io, "cannot create the directory " + part + ": " +
-                                     std::strerror(found ? ENOTDIR : error));
+                                     std::strerror(found ? ENOTDIR : error) +
+                                     way_out(found ? ENOTDIR : error, false));
     }
   }
 

@@ -53,8 +53,9 @@ std::string names_of_keys(const ResolvedPlan& plan) {
 }
 
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
-std::string signature_of(const ResolvedPlan& plan) {
-  std::string text = "aggregate keys(";
+std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
+  // Complete mode keeps every group for ever, so state that lost some is no start for it.
+  std::string text = mode == OutputMode::complete ? "complete aggregate keys(" : "aggregate keys(";
   for (std::size_t i = 0; i < plan.keys.size(); ++i) {
     text += (i == 0 ? "" : ", ") + plan.schema[i].type.to_string();
   }
@@ -291,7 +292,7 @@ class Planner {
     node.stateful = true;
     node.id = plan.id;
     node.state_name = "stateStoreSave";
-    node.state_signature = signature_of(plan);
+    node.state_signature = signature_of(plan, spec.mode);
     node.wants_no_data_epoch = spec.mode != OutputMode::complete && plan.watermarked;
     node.explain = "key " + names_of_keys(plan) +
                    (plan.time_key ? ", event time " + plan.schema[*plan.time_key].name : "") +
