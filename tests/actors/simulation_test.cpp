@@ -14,7 +14,9 @@ const Schema pairs = Schema::parse("k bigint, v bigint");
 
 class VirtualClock final : public Clock {
  public:
-  std::int64_t now_milliseconds() override { return 1'700'000'000'000 + steady_microseconds() / 1000; }
+  std::int64_t now_milliseconds() override {
+    return 1'700'000'000'000 + steady_microseconds() / 1000;
+  }
   std::int64_t steady_microseconds() override {
     return before_ + (actors_ ? actors_->now_microseconds() : 0);
   }
@@ -164,8 +166,8 @@ class Simulation {
       }));
     }
     const bool gathered = pick(2) == 0;
-    topology.nodes.push_back(sink_node(std::make_shared<ListSink>(sink_, blocking_sink_),
-                                       gathered ? 1 : partitions));
+    topology.nodes.push_back(
+        sink_node(std::make_shared<ListSink>(sink_, blocking_sink_), gathered ? 1 : partitions));
     for (std::uint32_t i = 0; i < node; ++i) {
       topology.edges.push_back({i, 0, node, 0, {Exchange::Kind::hash, {0}}});
     }

@@ -1,4 +1,5 @@
 #include "../../actors/src/task.hpp"
+
 #include "fakes.hpp"
 
 #include <doctest/doctest.h>
