@@ -1,3 +1,5 @@
+#include "change_order.hpp"
+#include "changelog_fold.hpp"
 #include "snapshot_store.hpp"
 
 #include <libstream/error.hpp>
@@ -23,8 +25,8 @@ namespace {
 
 constexpr std::size_t operator_size = 4;
 constexpr std::size_t prefix_size = operator_size + 2;
-/// From here on a changelog is sorted and handed over as a table: no memtable, no second write.
-constexpr std::size_t ingest_size = std::size_t{4} << 20;
+/// From here on changes are sorted and handed over as a table: no memtable, no second write.
+constexpr std::size_t ingest_changes = std::size_t{1} << 15;
 /// Left free for RocksDB's own small files, and looked at after so many bytes written.
 constexpr std::uint64_t reserved_space = 1U << 20;
 constexpr std::size_t checked_every = std::size_t{2} << 20;
@@ -147,16 +149,22 @@ class RocksStore final : public SnapshotStore {
   }
 
   void apply(OperatorId op, std::string_view changelog) override {
-    if (changelog.size() >= ingest_size) {
-      ingest(op, changelog);
+    ChangelogFold fold;
+    fold.add(op, changelog);
+    fold.apply_to(*this);
+  }
+
+  void apply_distinct(OperatorId op, std::vector<Change> changes) override {
+    if (changes.size() >= ingest_changes) {
+      ingest(op, changes);
       return;
     }
     rocksdb::WriteBatch batch;
-    read_changelog(changelog, [&](const Change& change) {
+    for (const auto& change : changes) {
       const auto key = full_key(op, change.key_group, change.key);
       check(change.put ? batch.Put(key, slice(change.value)) : batch.Delete(key), path_, "write");
-    });
-    if (unchecked_ += changelog.size(); unchecked_ >= checked_every) {
+    }
+    if (unchecked_ += batch.GetDataSize(); unchecked_ >= checked_every) {
       require_space(path_, 2 * unchecked_);
       unchecked_ = 0;
     }
@@ -300,23 +308,20 @@ class RocksStore final : public SnapshotStore {
     check(checkpoint->CreateCheckpoint(target), path_, "make a snapshot");
   }
 
-  void ingest(OperatorId op, std::string_view changelog) {
-    // The last change of a key counts.
-    std::map<std::string, std::pair<bool, std::string_view>, std::less<>> sorted;
-    read_changelog(changelog, [&](const Change& change) {
-      sorted.insert_or_assign(full_key(op, change.key_group, change.key),
-                              std::pair(change.put, change.value));
-    });
-    if (sorted.empty()) {
-      return;
-    }
+  void ingest(OperatorId op, const std::vector<Change>& changes) {
     const auto file = directory_ + "/ingest";
-    require_space(path_, 2 * changelog.size());
+    std::size_t bytes = 0;
+    for (const auto& change : changes)
+      bytes += prefix_size + change.key.size() + change.value.size();
+    require_space(path_, 2 * bytes);
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), database_options());
     check(writer.Open(file), file, "open");
-    for (const auto& [key, change] : sorted) {
-      check(change.first ? writer.Put(key, slice(change.second)) : writer.Delete(key), file,
-            "write");
+    std::string key;
+    for (const std::uint32_t i : order_of(changes)) {
+      const auto& change = changes[i];
+      key = prefix(op, change.key_group);
+      key += change.key;
+      check(change.put ? writer.Put(key, slice(change.value)) : writer.Delete(key), file, "write");
     }
     check(writer.Finish(), file, "write");
     rocksdb::IngestExternalFileOptions options;
