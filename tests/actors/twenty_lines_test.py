@@ -10,14 +10,16 @@ import time
 ROWS = [("a", "2026-01-01T00:01:00Z", 1.0), ("a", "2026-01-01T00:07:00Z", 3.0),
         ("b", "2026-01-01T00:02:00Z", 8.0)]
 # Windows of ten minutes every five: minute 1 is in those that begin at -5 and 0, 7 at 0 and 5.
-WANTED = [("a", "2025-12-31T23:55:00Z", "1.0"), ("a", "2026-01-01T00:00:00Z", "2.0"),
-          ("a", "2026-01-01T00:05:00Z", "3.0"), ("b", "2025-12-31T23:55:00Z", "8.0"),
-          ("b", "2026-01-01T00:00:00Z", "8.0")]
+# The console cuts long cells.
+WANTED = sorted([("a", "{2025-12-31T23:55...", "1.0", "1"), ("a", "{2026-01-01T00:00...", "2.0", "2"),
+                 ("a", "{2026-01-01T00:05...", "3.0", "1"), ("b", "{2025-12-31T23:55...", "8.0", "1"),
+                 ("b", "{2026-01-01T00:00...", "8.0", "1")])
 
 
 def answers(text):
-    lines = text.splitlines()
-    return all(any(all(part in line for part in row) for line in lines) for row in WANTED)
+    rows = [tuple(cell.strip() for cell in line.strip("|").split("|"))
+            for line in text.splitlines() if line.startswith("|") and "window" not in line]
+    return sorted(rows) == WANTED
 
 
 with tempfile.TemporaryDirectory() as name:
