@@ -1,4 +1,5 @@
 #include "lexer.hpp"
+#include "literals.hpp"
 
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
@@ -108,6 +109,9 @@ class Parser {
     node.value = std::move(value);
     node.type = std::move(type);
     return make(std::move(node), 1);
+  }
+  Parsed make_literal(Literal literal) {
+    return make_literal(std::move(literal.value), std::move(literal.type));
   }
   Parsed make_named(Kind kind, std::string name, const Parsed& inner, DataType type = {}) {
     ExpressionNode node;
@@ -411,12 +415,6 @@ class Parser {
     fail("EXTRACT(field FROM value) is expected");
   }
 
-  static std::string lowered(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text;
-  }
-
   Parsed typed_literal() {
     const bool timestamp = is_word(tokens_[at_++], "TIMESTAMP");
     const Token& literal = tokens_[at_];
@@ -431,8 +429,10 @@ class Parser {
     return make_literal(Value(std::int64_t{days}), TypeId::date);
   }
 
-  Parsed interval();
-  Parsed number(const Token& token, bool negative);
+  Parsed interval() { return make_literal(interval_literal(text_, tokens_, at_)); }
+  Parsed number(const Token& token, bool negative) {
+    return make_literal(number_literal(text_, token, negative));
+  }
 
   std::string text_;
   std::vector<Token> tokens_;
@@ -440,118 +440,6 @@ class Parser {
   int depth_ = 0;
   int nodes_ = 0;
 };
-
-/// Months of a unit of the calendar, 0 for others.
-std::int64_t months_of(std::string_view unit) {
-  if (same_name(unit, "month") || same_name(unit, "months")) return 1;
-  if (same_name(unit, "year") || same_name(unit, "years")) return 12;
-  return 0;
-}
-
-Parsed Parser::interval() {
-  const std::size_t begin = at_;
-  std::int64_t microseconds = 0;
-  std::int64_t months = 0;
-  const auto add = [&](const std::string& count, const std::string& unit) {
-    if (const std::int64_t factor = months_of(unit)) {
-      std::int64_t value = 0;
-      const auto end = count.data() + count.size();
-      const auto result = std::from_chars(count.data(), end, value);
-      if (result.ec != std::errc() || result.ptr != end || value > 120'000 || value < -120'000) {
-        fail("a whole number of months or years is expected");
-      }
-      months += value * factor;
-      return;
-    }
-    const bool negative = !count.empty() && count[0] == '-';
-    const std::int64_t value = parse_duration(count.substr(negative ? 1 : 0) + " " + unit);
-    if (__builtin_add_overflow(microseconds, negative ? -value : value, &microseconds)) {
-      fail("the interval is too long");
-    }
-  };
-  try {
-    if (peek().kind == Token::Kind::text &&
-        peek().value.find_first_not_of("+-.0123456789 ") != std::string::npos) {
-      // INTERVAL '1 hour 30 minutes'
-      microseconds = parse_duration(peek().value);
-      ++at_;
-      return make_literal(Value(microseconds), TypeId::day_interval);
-    }
-    do {
-      std::string count = accept_symbol("-") ? "-" : "";
-      const bool valued = peek().kind == Token::Kind::text || peek().kind == Token::Kind::number;
-      if (!valued || peek(1).kind != Token::Kind::name) {
-        fail("a number and its unit are expected in INTERVAL");
-      }
-      count += peek().value;
-      at_ += 2;
-      add(count, tokens_[at_ - 1].value);
-    } while (peek().kind == Token::Kind::number && peek(1).kind == Token::Kind::name);
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::analysis) throw;
-    fail_at(text_, tokens_[begin].begin, error.what());
-  }
-  if (months != 0 && microseconds != 0) {
-    fail_at(text_, tokens_[begin].begin, "months and durations do not mix in one INTERVAL");
-  }
-  if (months != 0) return make_literal(Value(months), TypeId::month_interval);
-  return make_literal(Value(microseconds), TypeId::day_interval);
-}
-
-Parsed Parser::number(const Token& token, bool negative) {
-  std::string digits = lowered(token.value);
-  const auto bad = [&](const char* message) { fail_at(text_, token.begin, message); };
-  std::size_t suffix_at = digits.size();
-  while (suffix_at > 0 &&
-         std::string_view("0123456789.").find(digits[suffix_at - 1]) == std::string_view::npos) {
-    --suffix_at;
-  }
-  std::string suffix = digits.substr(suffix_at);
-  digits.resize(suffix_at);
-  const bool exponent = digits.find('e') != std::string::npos;
-  const bool point = digits.find('.') != std::string::npos;
-  if (suffix == "d" || suffix == "f" || (suffix.empty() && exponent)) {
-    double value = 0;
-    const auto end = digits.data() + digits.size();
-    const auto result = std::from_chars(digits.data(), end, value);
-    if (result.ec != std::errc() || result.ptr != end) bad("no number that a double can hold");
-    if (suffix == "f") value = static_cast<double>(static_cast<float>(value));
-    return make_literal(Value(negative ? -value : value),
-                        suffix == "f" ? TypeId::float32 : TypeId::float64);
-  }
-  if ((suffix.empty() && point) || (suffix == "bd" && !exponent)) {
-    int128 value = 0;
-    int count = 0;
-    for (const char c : digits) {
-      if (c == '.') continue;
-      count += value != 0 || c != '0' ? 1 : 0;
-      if (count > 38) bad("a decimal has at most 38 digits");
-      value = value * 10 + (c - '0');
-    }
-    const auto dot = digits.find('.');
-    const int scale = point ? static_cast<int>(digits.size() - dot - 1) : 0;
-    if (scale > 38) bad("a decimal has at most 38 digits");
-    return make_literal(Value(negative ? static_cast<int128>(-value) : value),
-                        DataType::decimal(std::max({count, scale, 1}), scale));
-  }
-  if (point || exponent || !(suffix.empty() || suffix == "l" || suffix == "s")) {
-    bad("no number; a column of that name stands in backticks");
-  }
-  if (negative) digits.insert(digits.begin(), '-');
-  std::int64_t value = 0;
-  const auto end = digits.data() + digits.size();
-  const auto result = std::from_chars(digits.data(), end, value);
-  if (result.ec != std::errc() || result.ptr != end) {
-    bad("the number does not fit into a bigint; write it as a decimal with the suffix BD");
-  }
-  const bool small = value >= std::numeric_limits<std::int32_t>::min() &&
-                     value <= std::numeric_limits<std::int32_t>::max();
-  if (suffix == "s") {
-    if (value < -32768 || value > 32767) bad("the number does not fit into a smallint");
-    return make_literal(Value(value), TypeId::smallint);
-  }
-  return make_literal(Value(value), suffix.empty() && small ? TypeId::integer : TypeId::bigint);
-}
 
 }  // namespace
 

@@ -1,0 +1,157 @@
+#include "literals.hpp"
+
+#include <libstream/error.hpp>
+#include <libstream/schema.hpp>
+#include <libstream/time.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace libstream {
+namespace {
+
+/// Months of a unit of the calendar, 0 for others.
+std::int64_t months_of(std::string_view unit) {
+  if (same_name(unit, "month") || same_name(unit, "months")) return 1;
+  if (same_name(unit, "year") || same_name(unit, "years")) return 12;
+  return 0;
+}
+
+/// Sums the amounts of an INTERVAL, each a count and a unit.
+struct Amounts {
+  std::int64_t microseconds = 0;
+  std::int64_t months = 0;
+
+  void add(const std::string& count, const std::string& unit) {
+    if (const std::int64_t factor = months_of(unit)) {
+      std::int64_t value = 0;
+      const auto* end = count.data() + count.size();
+      const auto result = std::from_chars(count.data(), end, value);
+      if (result.ec != std::errc() || result.ptr != end || value > 120'000 || value < -120'000) {
+        throw Error(ErrorCode::invalid_argument, "a whole number of months or years is expected");
+      }
+      months += value * factor;
+      return;
+    }
+    const bool negative = !count.empty() && count[0] == '-';
+    const std::int64_t value = parse_duration(count.substr(negative ? 1 : 0) + " " + unit);
+    if (__builtin_add_overflow(microseconds, negative ? -value : value, &microseconds)) {
+      throw Error(ErrorCode::invalid_argument, "the interval is too long");
+    }
+  }
+};
+
+const Token& token_at(std::span<const Token> tokens, std::size_t at) {
+  return tokens[std::min(at, tokens.size() - 1)];
+}
+
+void read_amounts(std::span<const Token> tokens, std::size_t& at, Amounts& amounts) {
+  do {
+    std::string count;
+    if (token_at(tokens, at).kind == Token::Kind::symbol && token_at(tokens, at).value == "-") {
+      count = "-";
+      ++at;
+    }
+    const Token& amount = token_at(tokens, at);
+    const Token& unit = token_at(tokens, at + 1);
+    const bool valued = amount.kind == Token::Kind::text || amount.kind == Token::Kind::number;
+    if (!valued || unit.kind != Token::Kind::name) {
+      throw Error(ErrorCode::invalid_argument, "a number and its unit are expected in INTERVAL");
+    }
+    at += 2;
+    amounts.add(count + amount.value, unit.value);
+  } while (token_at(tokens, at).kind == Token::Kind::number &&
+           token_at(tokens, at + 1).kind == Token::Kind::name);
+}
+
+/// Digits of a decimal literal; `bad` throws.
+template <class Bad>
+Literal decimal_literal(const std::string& digits, bool negative, const Bad& bad) {
+  int128 value = 0;
+  int count = 0;
+  for (const char c : digits) {
+    if (c == '.') continue;
+    count += value != 0 || c != '0' ? 1 : 0;
+    if (count > 38) bad("a decimal has at most 38 digits");
+    value = value * 10 + (c - '0');
+  }
+  const auto dot = digits.find('.');
+  const int scale = dot == std::string::npos ? 0 : static_cast<int>(digits.size() - dot - 1);
+  if (scale > 38) bad("a decimal has at most 38 digits");
+  return {Value(negative ? static_cast<int128>(-value) : value),
+          DataType::decimal(std::max({count, scale, 1}), scale)};
+}
+
+}  // namespace
+
+std::string lowered(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
+Literal interval_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at) {
+  const Token& first = token_at(tokens, at);
+  Amounts amounts;
+  try {
+    if (first.kind == Token::Kind::text &&
+        first.value.find_first_not_of("+-.0123456789 ") != std::string::npos) {
+      const std::int64_t whole = parse_duration(first.value);  // INTERVAL '1 hour 30 minutes'
+      ++at;
+      return {Value(whole), TypeId::day_interval};
+    }
+    read_amounts(tokens, at, amounts);
+  } catch (const Error& error) {
+    fail_at(text, first.begin, error.what());
+  }
+  if (amounts.months != 0 && amounts.microseconds != 0) {
+    fail_at(text, first.begin, "months and durations do not mix in one INTERVAL");
+  }
+  if (amounts.months != 0) return {Value(amounts.months), TypeId::month_interval};
+  return {Value(amounts.microseconds), TypeId::day_interval};
+}
+
+Literal number_literal(std::string_view text, const Token& token, bool negative) {
+  std::string digits = lowered(token.value);
+  const auto bad = [&](const char* message) { fail_at(text, token.begin, message); };
+  std::size_t suffix_at = digits.size();
+  while (suffix_at > 0 &&
+         std::string_view("0123456789.").find(digits[suffix_at - 1]) == std::string_view::npos) {
+    --suffix_at;
+  }
+  const std::string suffix = digits.substr(suffix_at);
+  digits.resize(suffix_at);
+  const bool exponent = digits.find('e') != std::string::npos;
+  const bool point = digits.find('.') != std::string::npos;
+  const auto* end = digits.data() + digits.size();
+  if (suffix == "d" || suffix == "f" || (suffix.empty() && exponent)) {
+    double value = 0;
+    const auto result = std::from_chars(digits.data(), end, value);
+    if (result.ec != std::errc() || result.ptr != end) bad("no number that a double can hold");
+    if (suffix == "f") value = static_cast<double>(static_cast<float>(value));
+    return {Value(negative ? -value : value), suffix == "f" ? TypeId::float32 : TypeId::float64};
+  }
+  if ((suffix.empty() && point) || (suffix == "bd" && !exponent)) {
+    return decimal_literal(digits, negative, bad);
+  }
+  if (point || exponent || !(suffix.empty() || suffix == "l" || suffix == "s")) {
+    bad("no number; a column of that name stands in backticks");
+  }
+  if (negative) digits.insert(digits.begin(), '-');
+  end = digits.data() + digits.size();
+  std::int64_t value = 0;
+  const auto result = std::from_chars(digits.data(), end, value);
+  if (result.ec != std::errc() || result.ptr != end) {
+    bad("the number does not fit into a bigint; write it as a decimal with the suffix BD");
+  }
+  const bool small = value >= std::numeric_limits<std::int32_t>::min() &&
+                     value <= std::numeric_limits<std::int32_t>::max();
+  if (suffix == "s") {
+    if (value < -32768 || value > 32767) bad("the number does not fit into a smallint");
+    return {Value(value), TypeId::smallint};
+  }
+  return {Value(value), suffix.empty() && small ? TypeId::integer : TypeId::bigint};
+}
+
+}  // namespace libstream
