@@ -459,7 +459,6 @@ TEST_CASE("wrong names, types and durations are refused at the start, with the w
   const auto option = refused(ErrorCode::invalid_argument, [&] {
     start(session.read_stream().option("maxBatchPerTrigger", 1).memory(input));
   });
-  CHECK_MESSAGE(same_name(option.substr(option.find("maxBatch"), 18), "maxBatchPerTrigger"),
-                option);
+  CHECK_MESSAGE(option.find("\"maxBatchesPerTrigger\"") != std::string::npos, option);
   CHECK(session.queries().empty());
 }
