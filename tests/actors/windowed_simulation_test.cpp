@@ -2,7 +2,7 @@
 // crashes at any step, other partitions at each restart. Every decision is checked against a naive
 // recomputation from the rows that it covers.
 #include "../../actors/src/engine.hpp"
-#include "../../checkpoint/src/entry_codec.hpp"
+#include "entry_codec.hpp"
 #include "virtual_clock.hpp"
 
 #include <libstream/checkpoint/term.hpp>
