@@ -1,3 +1,5 @@
+#include "change_order.hpp"
+#include "changelog_fold.hpp"
 #include "snapshot_store.hpp"
 
 #include <libstream/error.hpp>
@@ -14,6 +16,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <sys/statvfs.h>
 #include <system_error>
 #include <utility>
 
@@ -22,8 +25,11 @@ namespace {
 
 constexpr std::size_t operator_size = 4;
 constexpr std::size_t prefix_size = operator_size + 2;
-/// From here on a changelog is sorted and handed over as a table: no memtable, no second write.
-constexpr std::size_t ingest_size = std::size_t{4} << 20;
+/// From here on changes are sorted and handed over as a table: no memtable, no second write.
+constexpr std::size_t ingest_changes = std::size_t{1} << 15;
+/// Left free for RocksDB's own small files, and looked at after so many bytes written.
+constexpr std::uint64_t reserved_space = 1U << 20;
+constexpr std::size_t checked_every = std::size_t{2} << 20;
 
 void check(const rocksdb::Status& status, const std::string& path, const std::string& action) {
   if (!status.ok()) {
@@ -121,6 +127,17 @@ std::string rocks_name(const std::string& name) {
   return {};
 }
 
+/// RocksDB aborts the process at some writes to a full disk: before it comes to that, say so.
+void require_space(const std::string& directory, std::uint64_t bytes) {
+  struct statvfs disk {};
+  if (::statvfs(directory.c_str(), &disk) != 0) return;  // whatever is wrong, the next call tells
+  const auto free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (free >= bytes + reserved_space) return;
+  throw Error(ErrorCode::io, "cannot write the state cache " + directory +
+                                 ": No space left on device; make space there and start again: "
+                                 "what is decided is safe");
+}
+
 class RocksStore final : public SnapshotStore {
  public:
   explicit RocksStore(const std::string& cache_directory)
@@ -132,15 +149,25 @@ class RocksStore final : public SnapshotStore {
   }
 
   void apply(OperatorId op, std::string_view changelog) override {
-    if (changelog.size() >= ingest_size) {
-      ingest(op, changelog);
+    ChangelogFold fold;
+    fold.add(op, changelog);
+    fold.apply_to(*this);
+  }
+
+  void apply_distinct(OperatorId op, std::vector<Change> changes) override {
+    if (changes.size() >= ingest_changes) {
+      ingest(op, changes);
       return;
     }
     rocksdb::WriteBatch batch;
-    read_changelog(changelog, [&](const Change& change) {
+    for (const auto& change : changes) {
       const auto key = full_key(op, change.key_group, change.key);
       check(change.put ? batch.Put(key, slice(change.value)) : batch.Delete(key), path_, "write");
-    });
+    }
+    if (unchecked_ += batch.GetDataSize(); unchecked_ >= checked_every) {
+      require_space(path_, 2 * unchecked_);
+      unchecked_ = 0;
+    }
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     check(database_->Write(options, &batch), path_, "write");
@@ -200,7 +227,9 @@ class RocksStore final : public SnapshotStore {
     }
     const auto target = directory_ + "/snapshot";
     wipe(target);
+    require_space(path_, unchecked_);
     make_checkpoint(target);
+    unchecked_ = 0;
     std::set<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(target)) {
       names.insert(entry.path().filename().string());
@@ -257,6 +286,10 @@ class RocksStore final : public SnapshotStore {
     std::error_code error;
     std::filesystem::create_directories(path_, error);
     check_file(error, path_, "create");
+    // RocksDB makes its files as the umask says.
+    require_space(path_, 0);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+    check_file(error, path_, "set the mode of");
     rocksdb::DB* database = nullptr;
     check(rocksdb::DB::Open(database_options(), path_, &database), path_, "open");
     database_.reset(database);
@@ -275,22 +308,20 @@ class RocksStore final : public SnapshotStore {
     check(checkpoint->CreateCheckpoint(target), path_, "make a snapshot");
   }
 
-  void ingest(OperatorId op, std::string_view changelog) {
-    // The last change of a key counts.
-    std::map<std::string, std::pair<bool, std::string_view>, std::less<>> sorted;
-    read_changelog(changelog, [&](const Change& change) {
-      sorted.insert_or_assign(full_key(op, change.key_group, change.key),
-                              std::pair(change.put, change.value));
-    });
-    if (sorted.empty()) {
-      return;
-    }
+  void ingest(OperatorId op, const std::vector<Change>& changes) {
     const auto file = directory_ + "/ingest";
+    std::size_t bytes = 0;
+    for (const auto& change : changes)
+      bytes += prefix_size + change.key.size() + change.value.size();
+    require_space(path_, 2 * bytes);
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), database_options());
     check(writer.Open(file), file, "open");
-    for (const auto& [key, change] : sorted) {
-      check(change.first ? writer.Put(key, slice(change.second)) : writer.Delete(key), file,
-            "write");
+    std::string key;
+    for (const std::uint32_t i : order_of(changes)) {
+      const auto& change = changes[i];
+      key = prefix(op, change.key_group);
+      key += change.key;
+      check(change.put ? writer.Put(key, slice(change.value)) : writer.Delete(key), file, "write");
     }
     check(writer.Finish(), file, "write");
     rocksdb::IngestExternalFileOptions options;
@@ -302,6 +333,7 @@ class RocksStore final : public SnapshotStore {
   }
 
   std::string directory_;
+  std::size_t unchecked_ = 0;  ///< bytes written since the disk was looked at
   std::string path_;
   std::unique_ptr<rocksdb::DB> database_;
   std::map<std::string, StateFile> stored_;  ///< tables of the last snapshot, by RocksDB's name

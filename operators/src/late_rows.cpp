@@ -23,12 +23,18 @@ bool LateRows::all_on_time(const Batch& batch) const {
 BatchPtr LateRows::take(BatchPtr batch, Output& output) {
   if (!time_key_ || all_on_time(*batch)) return batch;
   const KeyTime time(*batch->columns[keys_[*time_key_]]);
-  std::vector<std::uint32_t> late;
-  std::vector<std::uint32_t> on_time;
-  for (std::uint32_t i = 0; i < batch->rows; ++i) {
-    (time.has(i) && late_.covers(time.at(i)) ? late : on_time).push_back(i);
+  const auto is_late = [&](std::uint32_t i) { return time.has(i) && late_.covers(time.at(i)); };
+  // A batch that begins before the watermark mostly has no late row all the same: its windows end
+  // behind it. Lists are for batches that have one.
+  std::uint32_t first = 0;
+  while (first < batch->rows && !is_late(first)) ++first;
+  if (first == batch->rows) return batch;
+  std::vector<std::uint32_t> late{first};
+  std::vector<std::uint32_t> on_time(first);
+  std::iota(on_time.begin(), on_time.end(), 0);
+  for (std::uint32_t i = first + 1; i < batch->rows; ++i) {
+    (is_late(i) ? late : on_time).push_back(i);
   }
-  if (late.empty()) return batch;
   rows_ += late.size();
   const BatchPtr late_batch = gather(*batch, late);
   const auto key_columns = columns_at(*late_batch, keys_);

@@ -53,8 +53,9 @@ std::string names_of_keys(const ResolvedPlan& plan) {
 }
 
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
-std::string signature_of(const ResolvedPlan& plan) {
-  std::string text = "aggregate keys(";
+std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
+  // Complete mode keeps every group for ever, so state that lost some is no start for it.
+  std::string text = mode == OutputMode::complete ? "complete aggregate keys(" : "aggregate keys(";
   for (std::size_t i = 0; i < plan.keys.size(); ++i) {
     text += (i == 0 ? "" : ", ") + plan.schema[i].type.to_string();
   }
@@ -254,7 +255,8 @@ class Planner {
   Built aggregate(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     AggregateSpec spec;
-    spec.mode = spec_.output_mode;
+    // Bounded input is one epoch, whose result is the whole one.
+    spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
@@ -290,7 +292,7 @@ class Planner {
     node.stateful = true;
     node.id = plan.id;
     node.state_name = "stateStoreSave";
-    node.state_signature = signature_of(plan);
+    node.state_signature = signature_of(plan, spec.mode);
     node.wants_no_data_epoch = spec.mode != OutputMode::complete && plan.watermarked;
     node.explain = "key " + names_of_keys(plan) +
                    (plan.time_key ? ", event time " + plan.schema[*plan.time_key].name : "") +

@@ -405,7 +405,10 @@ TEST_CASE("The table lists its functions sorted, operators left out") {
 }
 
 TEST_CASE("More strings") {
-  check({{"lpad('hi', 5, '?')", "?" "?" "?hi"},
+  check({{"lpad('hi', 5, '?')",
+          "?"
+          "?"
+          "?hi"},
          {"rpad('hi', 5, 'ab')", "hiaba"},
          {"lpad('hello', 2)", "he"},
          {"rpad('hi', 4) || '|'", "hi  |"},
