@@ -28,6 +28,9 @@ enum Power {
   and_power,
   not_power,
   predicate_power,
+  either_bits_power,
+  one_bit_power,
+  both_bits_power,
   concat_power,
   sum_power,
   product_power,
@@ -160,9 +163,10 @@ class Parser {
         {"<=", "<=", predicate_power},   {"<", "<", predicate_power},
         {">=", ">=", predicate_power},   {">", ">", predicate_power},
         {"<=>", "<=>", predicate_power}, {"||", "concat", concat_power},
-        {"+", "+", sum_power},           {"-", "-", sum_power},
-        {"*", "*", product_power},       {"/", "/", product_power},
-        {"%", "%", product_power}};
+        {"&", "&", both_bits_power},     {"^", "^", one_bit_power},
+        {"|", "|", either_bits_power},   {"+", "+", sum_power},
+        {"-", "-", sum_power},           {"*", "*", product_power},
+        {"/", "/", product_power},       {"%", "%", product_power}};
     static constexpr Binary words[] = {
         {"OR", "or", or_power}, {"AND", "and", and_power}, {"DIV", "div", product_power}};
     const bool symbol = peek().kind == Token::Kind::symbol;
@@ -283,6 +287,7 @@ class Parser {
       return make_call("negate", {parse(unary_power)});
     }
     if (accept_symbol("+")) return parse(unary_power);
+    if (accept_symbol("~")) return make_call("~", {parse(unary_power)});
     if (accept_symbol("!")) return make_call("not", {parse(unary_power)});
     const Token& after = peek(1);
     const bool alone = after.kind == Token::Kind::end || after.value == ")" || after.value == ",";
@@ -336,12 +341,20 @@ class Parser {
   Parsed call_arguments(const std::string& name) {
     const bool distinct = accept("DISTINCT");
     std::vector<Parsed> arguments;
+    // timestampadd(MONTH, …): the unit is a word.
+    const bool unit = (same_name(name, "timestampadd") || same_name(name, "timestampdiff")) &&
+                      peek().kind == Token::Kind::name && peek(1).value == ",";
+    if (unit) {
+      arguments.push_back(make_literal(Value(name_token("a unit")), TypeId::string));
+      ++at_;
+    }
     if (!is_symbol(")")) {
       do {
         arguments.push_back(parse(no_power));
       } while (accept_symbol(","));
     }
     expect_symbol(")", "behind the arguments of " + name);
+    if (accept("WITHIN")) within_group(name, arguments);
     Parsed result = make_call(name, std::move(arguments));
     std::optional<Parsed> condition;
     if (is_word(peek(), "FILTER") && peek(1).kind == Token::Kind::symbol && peek(1).value == "(") {
@@ -355,6 +368,28 @@ class Parser {
     node.distinct = distinct;
     if (condition) node.filter = condition->expression;
     return make(std::move(node), std::max(result.depth, condition ? condition->depth + 1 : 0));
+  }
+
+  /// f(percentage) WITHIN GROUP (ORDER BY value [DESC]) reads as f(value, percentage).
+  void within_group(const std::string& name, std::vector<Parsed>& arguments) {
+    const bool discrete = same_name(name, "percentile_disc");
+    const bool continuous = same_name(name, "percentile_cont");
+    if (!discrete && !continuous && !same_name(name, "mode")) {
+      fail("WITHIN GROUP belongs to percentile_cont, percentile_disc and mode, not to " + name);
+    }
+    expect("GROUP", "behind WITHIN");
+    expect_symbol("(", "behind WITHIN GROUP");
+    expect("ORDER", "in WITHIN GROUP (ORDER BY …)");
+    expect("BY", "in WITHIN GROUP (ORDER BY …)");
+    arguments.insert(arguments.begin(), parse(no_power));
+    if (!accept("ASC") && accept("DESC")) {
+      if (discrete) arguments.push_back(make_literal(Value(true), TypeId::boolean));
+      if (continuous && arguments.size() == 2) {
+        Parsed one = make_literal(Value(1.0), TypeId::float64);
+        arguments[1] = make_call("-", {std::move(one), std::move(arguments[1])});
+      }
+    }
+    expect_symbol(")", "at the end of WITHIN GROUP");
   }
 
   Parsed case_expression() {
