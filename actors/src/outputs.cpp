@@ -19,6 +19,7 @@ BatchPtr without_hashes(BatchPtr batch) {
 
 Outputs::Outputs(const TaskWiring& wiring, const ChannelLimits& limits, std::uint32_t key_groups)
     : limits_(limits), key_groups_(key_groups), edges_(wiring.edges) {
+  for (const auto& edge : edges_) LIBSTREAM_ASSERT(!edge.channels.empty(), "an edge has a target");
   for (const auto& receiver : wiring.outputs) {
     Channel channel;
     channel.receiver = receiver;

@@ -73,7 +73,7 @@ TaskWiring middle(std::uint32_t targets, Exchange exchange = {}) {
     edge.channels.push_back(i);
     wiring.outputs.push_back({3 + i, 0});
   }
-  wiring.edges = {edge};
+  if (targets > 0) wiring.edges = {edge};
   return wiring;
 }
 
