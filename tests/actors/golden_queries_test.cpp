@@ -43,6 +43,7 @@ struct Golden {
   std::function<DataStream(const DataStream&)> query;
   OutputMode mode = OutputMode::append;
   std::vector<Step> steps;
+  bool watermarked = true;  // so that it has late rows
 };
 
 std::string text_of(const Value& value) {
@@ -102,13 +103,10 @@ class GoldenRun {
     if (query_) query_->stop();
     query_.reset();
     session_.emplace(SessionOptions{.threads = 2, .partitions = partitions});
-    query_ = golden_.query(session_->read_stream().memory(input_))
-                 .write_stream()
-                 .output_mode(golden_.mode)
-                 .checkpoint(directory_.path)
-                 .memory(output_)
-                 .late_rows(none_sink())
-                 .start();
+    auto writer = golden_.query(session_->read_stream().memory(input_)).write_stream();
+    writer.output_mode(golden_.mode).checkpoint(directory_.path).memory(output_);
+    if (golden_.watermarked) writer.late_rows(none_sink());
+    query_ = writer.start();
     seen_ = 0;
   }
 
@@ -215,10 +213,12 @@ TEST_CASE("O1: distinct passes a value once; a grouping without aggregates tells
   const std::vector<Event> second_step{{"2", 1}, {"3", 1}};
   check({[](const DataStream& in) { return in.select("k").distinct(); },
          OutputMode::update,
-         {{first, "w0: 1 2 [2 +2 -0 !0]"}, {second_step, "w0: 3 [3 +1 -0 !0]"}}});
+         {{first, "w0: 1 2 [2 +2 -0 !0]"}, {second_step, "w0: 3 [3 +1 -0 !0]"}},
+         false});
   check({[](const DataStream& in) { return in.group_by("k").agg(std::vector<Expression>{}); },
          OutputMode::update,
-         {{first, "w0: 1 2 [2 +2 -0 !0]"}, {second_step, "w0: 2 3 [3 +2 -0 !0]"}}});
+         {{first, "w0: 1 2 [2 +2 -0 !0]"}, {second_step, "w0: 2 3 [3 +2 -0 !0]"}},
+         false});
 }
 
 TEST_CASE("O2: a limit counts over the query's life; above a complete result, in each epoch") {
@@ -226,15 +226,18 @@ TEST_CASE("O2: a limit counts over the query's life; above a complete result, in
          OutputMode::append,
          {{{{"1", 1}, {"2", 1}}, "w0: 1 2 [1 +1 -0 !0]"},
           {{{"3", 1}, {"4", 1}, {"5", 1}, {"6", 1}}, "w0: 3 4 [1 +1 -0 !0]"},
-          {{{"7", 1}}, "w0:  [1 +0 -0 !0]"}}});
+          {{{"7", 1}}, "w0:  [1 +0 -0 !0]"}},
+         false});
   check({[](const DataStream& in) { return in.limit(5).group_by("k").count(); },
          OutputMode::complete,
          {{{{"1", 1}, {"2", 1}, {"3", 1}}, "w0: 1,1 2,1 3,1 [3 +3 -0 !0] [1 +1 -0 !0]"},
-          {{{"1", 1}, {"2", 1}, {"3", 1}}, "w0: 1,2 2,2 3,1 [3 +2 -0 !0] [1 +1 -0 !0]"}}});
+          {{{"1", 1}, {"2", 1}, {"3", 1}}, "w0: 1,2 2,2 3,1 [3 +2 -0 !0] [1 +1 -0 !0]"}},
+         false});
   check({[](const DataStream& in) { return in.group_by("k").count().order_by("k").limit(2); },
          OutputMode::complete,
          {{{{"c", 1}, {"b", 1}, {"d", 1}}, "w0: b,1 c,1 [3 +3 -0 !0]"},
-          {{{"a", 1}, {"b", 1}}, "w0: a,1 b,2 [4 +2 -0 !0]"}}});
+          {{{"a", 1}, {"b", 1}}, "w0: a,1 b,2 [4 +2 -0 !0]"}},
+         false});
 }
 
 namespace {
@@ -289,8 +292,8 @@ TEST_CASE("Sessions in complete mode are all told; late pieces are dropped all t
   check({[](const DataStream& in) { return sessions(in, 10s, session_window("ts", 5s)); },
          OutputMode::complete,
          {{{{"a", 10}, {"a", 14}, {"b", 30}}, "w0: a,10..19,2 b,30..35,1 [2 +2 -0 !0]"},
-          {{{"a", 19}, {"z", 60}, {"a", 15}},
-           "w20: a,10..24,3 b,30..35,1 z,60..65,1 [3 +2 -0 !1]"}}});
+          {{{"a", 19}, {"z", 60}, {"a", 15}}, "w20: a,10..24,4 b,30..35,1 z,60..65,1 [3 +2 -0 !0]"},
+          {{{"a", 15}, {"a", 12}}, "w50: a,10..24,4 b,30..35,1 z,60..65,1 [3 +0 -0 !2]"}}});
 }
 
 TEST_CASE("C1: windows of windows, each operator with the watermark that reaches it") {
@@ -325,7 +328,9 @@ TEST_CASE("Late rows of a deduplication and of sessions go to the late output wh
     query.process_all_available();
     input.add({{"b", 20 * second}, {"c", 101 * second}, {"b", 21 * second}});
     query.process_all_available();
-    CHECK(late.rows() == std::vector<Row>{{"b", 20 * second}, {"b", 21 * second}});
+    auto rows = late.rows();  // those of sessions with the session that each would have alone
+    for (auto& row : rows) row.resize(2);
+    CHECK(rows == std::vector<Row>{{"b", 20 * second}, {"b", 21 * second}});
     const auto totals = query.last_progress()->totals;
     CHECK(totals.at("inputRows") == 4);
     CHECK(totals.at("lateRows") == 2);

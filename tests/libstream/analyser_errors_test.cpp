@@ -272,7 +272,7 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
        missing,
        {"session_window", "another key"}},
       {"session window in update",
-       [] { return marked().group_by("k", session_window("t", 5min)).count(); },
+       [] { return marked().group_by("k", session_window("t", 300s)).count(); },
        "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
        {"session_window", "update"},
        OutputMode::update},
