@@ -82,6 +82,8 @@ class MemorySource final : public Source {
     return range;
   }
 
+  std::shared_ptr<std::recursive_mutex> planning_lock() override { return rows_->mutex; }
+
   void rewind(const Offset& committed) override {
     planned_ = read_offset(committed, "batches");
     started_ = !committed.empty();

@@ -169,10 +169,7 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
   const auto missing = "UNSUPPORTED_STREAMING_OPERATOR";
   const auto not_time = "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE";
   const std::vector<Wrong> table{
-      {"no stream",
-       [] { return reader(false).schema("k string").json("d/"); },
-       "WRITE_STREAM_NOT_ALLOWED",
-       {"read_stream()"}},
+      {"no stream", [] { return reader(false).rate(1); }, "UNBOUNDED_SOURCE", {"read_stream()"}},
       {"append without watermark",
        [] { return rows().group_by("k").count(); },
        no_watermark,

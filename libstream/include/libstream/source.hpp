@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,6 +72,10 @@ class Source {
   /// Plans the next epoch from the last planned end, within the source's own rate limit; nullopt
   /// when there is nothing new. `unlimited` ignores the rate limit (Trigger::once).
   virtual std::optional<PlannedRange> plan(bool unlimited) = 0;
+  /// A lock that the engine holds while it plans, and while it freezes, all sources of a query that
+  /// share it: what is added under it to several of them belongs to one epoch. `plan` may take it
+  /// again; it does no input or output there. nullptr: none.
+  virtual std::shared_ptr<std::recursive_mutex> planning_lock() { return nullptr; }
   /// Takes back every planned range that was not decided (their rows are planned afresh).
   virtual void rewind(const Offset& committed) = 0;
   /// Fixes the end: later data is not planned (Trigger::available_now, Trigger::once).
