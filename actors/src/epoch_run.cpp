@@ -90,9 +90,17 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
           floor_to_milliseconds(static_cast<std::int64_t>(mean))};
     }
   }
+  std::vector<std::size_t> stateful;
   for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (topology.nodes[i].stateful && topology.nodes[i].kind == TopologyNode::Kind::op) {
+      stateful.push_back(i);
+    }
+  }
+  std::stable_sort(stateful.begin(), stateful.end(), [&](std::size_t a, std::size_t b) {
+    return topology.nodes[a].place < topology.nodes[b].place;
+  });
+  for (const auto i : stateful) {
     const auto& node = topology.nodes[i];
-    if (!node.stateful || node.kind != TopologyNode::Kind::op) continue;
     const auto& metrics = nodes[i].metrics;
     StateOperatorProgress state;
     state.operator_name = node.state_name;

@@ -57,10 +57,14 @@ class Analyser {
         return explode(*plan, input(*plan));
       case Kind::join:
         missing("join", "write both streams out and join them where they are read");
-      case Kind::deduplicate:
-        missing("drop_duplicates", "group by the columns and keep first(…) of the others");
-      case Kind::limit:
-        missing("limit", "filter the rows, or limit them where they are read");
+      case Kind::deduplicate: {
+        const auto id = identity(*plan, operators_);
+        return resolve_deduplicate(*plan, input(*plan), id);
+      }
+      case Kind::limit: {
+        const auto id = identity(*plan, operators_);
+        return resolve_limit(*plan, input(*plan), id);
+      }
       case Kind::operation:
         missing("a custom operator", "express it with select, where and group_by");
     }
@@ -76,23 +80,26 @@ class Analyser {
   ResolvedPtr input(const LogicalPlan& plan) { return resolve(plan.inputs[0]); }
 
   static void check_name(const LogicalPlan& plan) {
-    if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source) return;
+    if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
+        plan.kind == Kind::deduplicate || plan.kind == Kind::limit) {
+      return;
+    }
     fail("OPERATOR_WITHOUT_STATE",
          "named(\"" + plan.name +
              "\") stands behind an operator that keeps no state; put it right "
              "behind the aggregation or the source that it names");
   }
 
-  OperatorId identity(const LogicalPlan& plan, std::uint32_t& counter) {
+  Identity identity(const LogicalPlan& plan, std::uint32_t& counter) {
     const auto place = counter++;
-    if (plan.name.empty()) return OperatorId{place};
+    if (plan.name.empty()) return {OperatorId{place}, place};
     const auto id = named_id | hash_of_name(plan.name);
     const auto [other, added] = names_.emplace(id, plan.name);
     if (!added) {
       fail("DUPLICATE_OPERATOR_NAME", "named(\"" + plan.name + "\") and named(\"" + other->second +
                                           "\") stand for the same state; choose another name");
     }
-    return OperatorId{id};
+    return {OperatorId{id}, place};
   }
 
   ResolvedPtr source(const PlanPtr& plan) {
@@ -108,7 +115,7 @@ class Analyser {
     node->source = plan->source;
     node->streaming = plan->source.streaming;
     node->schema = schemas_(plan->source);
-    node->id = identity(*plan, source_count_);
+    node->id = identity(*plan, source_count_).id;
     node->name = plan->name;
     sources_.emplace(plan.get(), node);
     return node;
