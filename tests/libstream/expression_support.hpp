@@ -4,7 +4,10 @@
 #include <libstream/bound_expression.hpp>
 #include <libstream/error.hpp>
 
+#include <doctest/doctest.h>
+
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace libstream::test {
@@ -27,6 +30,23 @@ inline std::string evaluated(const std::string& text, const Schema& schema = {},
     return result;
   } catch (const Error& error) {
     return std::string("error: ") + error.what();
+  }
+}
+
+/// Expression text and its value as text, or "error: " and a part of the message.
+using Cases = std::vector<std::pair<std::string, std::string>>;
+
+inline void check(const Cases& cases) {
+  for (const auto& [text, expected] : cases) {
+    CAPTURE(text);
+    const std::string value = evaluated(text);
+    if (expected.starts_with("error: ")) {
+      INFO(value);
+      CHECK(value.starts_with("error: "));
+      CHECK(value.find(expected.substr(7)) != std::string::npos);
+    } else {
+      CHECK(value == expected);
+    }
   }
 }
 
