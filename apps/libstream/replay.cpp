@@ -90,7 +90,7 @@ class Replay {
   void restart_unseen(std::size_t before) {
     place_ = "restart before step " + std::to_string(before);
     query_->stop();
-    const bool forgets = steps_named(scenario_.topology, "with_watermark") > 1 &&
+    const bool forgets = decided_ && steps_named(scenario_.topology, "with_watermark") > 1 &&
                          scenario_.watermark_policy == "min";
     if (forgets && !lasting_) lasting_ = session(false);
     start(forgets ? *lasting_ : strict_session());
