@@ -73,6 +73,31 @@ void add_totals(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
 
 std::int64_t milliseconds(std::int64_t from, std::int64_t to) { return (to - from) / 1000; }
 
+/// Adds the stateful operators at and below `node`: each before those of its inputs, first input
+/// first, as Structured Streaming orders them.
+void add_stateful(const Topology& topology, std::uint32_t node, std::vector<bool>& seen,
+                  std::vector<std::uint32_t>& stateful) {
+  if (seen[node]) return;
+  seen[node] = true;
+  if (topology.nodes[node].stateful && topology.nodes[node].kind == TopologyNode::Kind::op) {
+    stateful.push_back(node);
+  }
+  std::vector<std::pair<std::size_t, std::uint32_t>> inputs;
+  for (const auto& edge : topology.edges) {
+    if (edge.to == node) inputs.emplace_back(edge.input, edge.from);
+  }
+  std::sort(inputs.begin(), inputs.end());
+  for (const auto& input : inputs) add_stateful(topology, input.second, seen, stateful);
+}
+
+/// Nearest the sink first.
+std::vector<std::uint32_t> stateful_operators(const QuerySetup& setup) {
+  std::vector<bool> seen(setup.topology.nodes.size());
+  std::vector<std::uint32_t> stateful;
+  for (const auto sink : setup.sinks()) add_stateful(setup.topology, sink, seen, stateful);
+  return stateful;
+}
+
 void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
                     QueryProgress& progress) {
   const auto& topology = setup.topology;
@@ -90,9 +115,8 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
           floor_to_milliseconds(static_cast<std::int64_t>(mean))};
     }
   }
-  for (std::size_t i = nodes.size(); i-- > 0;) {
+  for (const auto i : stateful_operators(setup)) {
     const auto& node = topology.nodes[i];
-    if (!node.stateful || node.kind != TopologyNode::Kind::op) continue;
     const auto& metrics = nodes[i].metrics;
     StateOperatorProgress state;
     state.operator_name = node.state_name;

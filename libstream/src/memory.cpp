@@ -7,8 +7,8 @@ namespace libstream {
 namespace {
 
 /// One lock for all streams: rows added together become visible together.
-std::shared_ptr<std::mutex> stream_mutex() {
-  static const auto mutex = std::make_shared<std::mutex>();
+std::shared_ptr<std::recursive_mutex> stream_mutex() {
+  static const auto mutex = std::make_shared<std::recursive_mutex>();
   return mutex;
 }
 

@@ -63,6 +63,10 @@ class MemorySource final : public Source {
 
   void restore(const Offset& committed, const StateReader&) override { rewind(committed); }
 
+  std::shared_ptr<void> hold() override {
+    return std::make_shared<std::unique_lock<std::recursive_mutex>>(*rows_->mutex);
+  }
+
   std::optional<PlannedRange> plan(bool unlimited) override {
     const std::lock_guard lock(*rows_->mutex);
     const std::uint64_t latest = frozen_ ? frozen_at_ : rows_->batches.size();

@@ -33,8 +33,9 @@ class MemoryStream {
 
 struct MemoryStream::Shared {
   Schema schema;
-  std::shared_ptr<std::mutex> mutex;  ///< one for the process, so that add_together is atomic
-  std::vector<BatchPtr> batches;      ///< index = offset
+  /// One for the process, so that add_together is atomic; a query holds it while it plans an epoch.
+  std::shared_ptr<std::recursive_mutex> mutex;
+  std::vector<BatchPtr> batches;  ///< index = offset
 };
 
 /// A sink for tests: committed rows, by epoch. Copies share the rows; safe from any thread.

@@ -68,6 +68,9 @@ class Source {
   /// First call. `committed`: the end offset of the last decided epoch, empty in a new query.
   /// Throws Error(unreachable) where the input cannot be reached.
   virtual void restore(const Offset& committed, const StateReader& state) = 0;
+  /// Keeps what there is to plan as it is until the result is gone, in the thread that called: an
+  /// epoch looks at all its sources at one moment. nullptr where nothing ties sources together.
+  virtual std::shared_ptr<void> hold() { return nullptr; }
   /// Plans the next epoch from the last planned end, within the source's own rate limit; nullopt
   /// when there is nothing new. `unlimited` ignores the rate limit (Trigger::once).
   virtual std::optional<PlannedRange> plan(bool unlimited) = 0;
