@@ -64,6 +64,34 @@ Item window_item(const Expression& expression, const ResolvedPlan& input) {
   return time;
 }
 
+/// The end of the session that a row would have alone: its time + the gap.
+BoundPtr session_end(const Expression& expression, const ResolvedPlan& input) {
+  const auto& arguments = expression.node().arguments;
+  if (arguments.size() != 2) {
+    bad_window(expression, "session_window takes a time and a gap");
+  }
+  auto time = arguments[0];
+  if (is_window(bind_in(time, input, "group_by")->type)) time = window_time(time);
+  auto gap = arguments[1];
+  std::string problem;
+  if (gap.node().kind == Kind::literal || is_call(gap, "negate")) {
+    const auto value = constant_duration(gap, problem);
+    if (!value) bad_window(expression, "the gap is not valid: " + problem);
+    if (*value <= 0) bad_window(expression, "the gap must be above zero");
+    gap = lit(std::chrono::microseconds(*value));
+  }
+  const auto type = bind_in(gap, input, "group_by")->type;
+  if (type.id() == TypeId::string) {
+    gap = gap.cast(TypeId::day_interval);
+  } else if (type.id() != TypeId::day_interval) {
+    bad_window(expression,
+               "the gap must be a duration such as \"10 minutes\" or an interval, but "
+               "is " +
+                   type.to_string());
+  }
+  return bind_in(time + Operand(gap), input, "group_by");
+}
+
 /// Resolves keys; grows the input by the columns that they need.
 class Keys {
  public:
@@ -75,6 +103,9 @@ class Keys {
 
   const std::vector<Key>& list() const { return list_; }
   const ResolvedPtr& below() const { return below_; }
+  std::optional<std::uint32_t> session_key() const {
+    return session_ ? std::optional(static_cast<std::uint32_t>(*window_key_)) : std::nullopt;
+  }
 
  private:
   std::uint32_t place(Item item) {
@@ -85,12 +116,9 @@ class Keys {
 
   void add(const Expression& expression) {
     const auto& inner = without_alias(expression);
-    if (is_call(inner, "session_window")) {
-      fail_unsupported("UNSUPPORTED_STREAMING_OPERATOR",
-                       "group_by: session_window(…) is not provided yet; use window(…)");
-    }
     Key key{derived_name(expression), inner, 0};
-    if (!is_call(inner, "window")) {
+    session_ = session_ || is_call(inner, "session_window");
+    if (!is_call(inner, "window") && !is_call(inner, "session_window")) {
       auto item = item_of(expression, *input_, "group_by");
       key.column = place(std::move(item));
     } else {
@@ -99,15 +127,21 @@ class Keys {
              "group_by: " + inner.to_string() + " is a second window; an aggregation takes one");
       }
       window_key_ = list_.size();
-      window_ = window_of(inner);
+      if (session_) {
+        session_end_ = session_end(inner, *input_);
+      } else {
+        window_ = window_of(inner);
+      }
       time_column_ = place(window_item(inner, *input_));
     }
     list_.push_back(std::move(key));
   }
 
   void add_windows() {
-    auto plan = node_above(ResolvedPlan::Kind::windows, {below_});
+    auto plan =
+        node_above(session_ ? ResolvedPlan::Kind::sessions : ResolvedPlan::Kind::windows, {below_});
     plan->column = time_column_;
+    if (session_) plan->expressions = {session_end_};
     plan->window_size = window_.size;
     plan->window_slide = window_.slide;
     plan->window_start = window_.start;
@@ -129,6 +163,8 @@ class Keys {
   std::vector<Key> list_;
   std::optional<std::size_t> window_key_;
   Window window_;
+  bool session_ = false;  // the window is one
+  BoundPtr session_end_;
   std::uint32_t time_column_ = 0;
   ResolvedPtr below_;
 };
@@ -305,6 +341,12 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
   node->id = id;
   node->name = plan.name;
   node->aggregates = results.calls();
+  node->session_key = keys.session_key();
+  if (node->session_key && keys.list().size() == 1 && input->streaming) {
+    fail_unsupported("UNSUPPORTED_STREAMING_OPERATOR",
+                     "group_by: a global aggregation by session_window is not supported on "
+                     "streams: all rows would meet in one task; add another key");
+  }
   std::vector<Field> fields;
   for (const auto& key : keys.list()) {
     if (below->carries_event_time(key.column)) {

@@ -57,10 +57,14 @@ class Analyser {
         return explode(*plan, input(*plan));
       case Kind::join:
         missing("join", "write both streams out and join them where they are read");
-      case Kind::deduplicate:
-        missing("drop_duplicates", "group by the columns and keep first(…) of the others");
-      case Kind::limit:
-        missing("limit", "filter the rows, or limit them where they are read");
+      case Kind::deduplicate: {
+        const auto id = identity(*plan, operators_);
+        return resolve_deduplicate(*plan, input(*plan), id);
+      }
+      case Kind::limit: {
+        const auto id = identity(*plan, operators_);
+        return resolve_limit(*plan, input(*plan), id);
+      }
       case Kind::operation:
         missing("a custom operator", "express it with select, where and group_by");
     }
@@ -76,7 +80,10 @@ class Analyser {
   ResolvedPtr input(const LogicalPlan& plan) { return resolve(plan.inputs[0]); }
 
   static void check_name(const LogicalPlan& plan) {
-    if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source) return;
+    if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
+        plan.kind == Kind::deduplicate || plan.kind == Kind::limit) {
+      return;
+    }
     fail("OPERATOR_WITHOUT_STATE",
          "named(\"" + plan.name +
              "\") stands behind an operator that keeps no state; put it right "

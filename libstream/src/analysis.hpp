@@ -75,6 +75,8 @@ ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, con
                            std::size_t position, bool outer);
 ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
                                    OperatorId id);
+ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id);
+ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
 
 }  // namespace libstream::analysis

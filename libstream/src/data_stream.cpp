@@ -78,6 +78,27 @@ DataStream DataStream::agg(std::vector<Expression> aggregates) const {
   return GroupedStream(*this, {}).agg(std::move(aggregates));
 }
 
+DataStream DataStream::drop_duplicates(std::vector<std::string> columns) const {
+  auto plan = node(LogicalPlan::Kind::deduplicate, {plan_});
+  for (const auto& column : columns) plan->keys.push_back(col(column));
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::drop_duplicates_within_watermark(std::vector<std::string> columns) const {
+  auto plan = node(LogicalPlan::Kind::deduplicate, {plan_});
+  for (const auto& column : columns) plan->keys.push_back(col(column));
+  plan->within_watermark = true;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::distinct() const { return drop_duplicates(); }
+
+DataStream DataStream::limit(std::int64_t rows) const {
+  auto plan = node(LogicalPlan::Kind::limit, {plan_});
+  plan->count = rows;
+  return {runtime_, std::move(plan)};
+}
+
 DataStream DataStream::union_all(const DataStream& other) const {
   return {runtime_, node(LogicalPlan::Kind::union_all, {plan_, other.plan_})};
 }

@@ -201,6 +201,16 @@ Expression window(const ColumnArgument& time, std::string_view size, std::string
                               lit(Value(std::string(start)))});
 }
 
+Expression session_window(const ColumnArgument& time, std::chrono::microseconds gap) {
+  return make_call("session_window", {time, lit(gap)});
+}
+Expression session_window(const ColumnArgument& time, std::string_view gap) {
+  return make_call("session_window", {time, lit(Value(std::string(gap)))});
+}
+Expression session_window(const ColumnArgument& time, const Expression& gap) {
+  return make_call("session_window", {time, gap});
+}
+
 Expression count() { return make_call("count", {col("*")}); }
 Expression count(const ColumnArgument& e) { return make_call("count", {e}); }
 Expression count_if(const ColumnArgument& e) { return make_call("count_if", {e}); }

@@ -101,6 +101,7 @@ std::string derived_name(const Expression& expression) {
       if (is_aggregate(node.name)) return aggregate_name(node);
       if (is_generator(expression)) return "col";
       if (is_call(expression, "window")) return "window";
+      if (is_call(expression, "session_window")) return "session_window";
       if (is_call(expression, "field") && node.arguments.size() == 2 &&
           node.arguments[1].node().kind == Kind::literal) {
         return node.arguments[1].node().value.text();

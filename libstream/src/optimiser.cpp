@@ -104,7 +104,11 @@ class FilterPush {
         return !reads(node.column);
       case Kind::union_all:
         return true;
+      case Kind::deduplicate:  // which row is the first may depend on the others
+      case Kind::limit:
+        return false;
       case Kind::windows:
+      case Kind::sessions:
         return !can_fail && !reads(static_cast<std::uint32_t>(node.schema.size() - 1));
       case Kind::explode:
         return !can_fail && !reads(static_cast<std::uint32_t>(node.keep.size()));

@@ -8,14 +8,6 @@ namespace {
 using analysis::fail;
 using Kind = ResolvedPlan::Kind;
 
-bool has_aggregate(const ResolvedPlan& plan) {
-  if (plan.kind == Kind::aggregate) return true;
-  for (const auto& input : plan.inputs) {
-    if (has_aggregate(*input)) return true;
-  }
-  return false;
-}
-
 std::string name_of(const ResolvedPlan& aggregate) {
   std::string keys;
   for (std::size_t i = 0; i < aggregate.keys.size(); ++i) {
@@ -25,6 +17,12 @@ std::string name_of(const ResolvedPlan& aggregate) {
 }
 
 void check_aggregate(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::update && plan.session_key) {
+    fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+         name_of(plan) +
+             " has a session_window, which output mode update does not support: sessions merge, so "
+             "that a row emitted earlier may be of none any more; use append or complete");
+  }
   if (mode != OutputMode::append && has_aggregate(*plan.inputs[0])) {
     fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
          name_of(plan) + " stands above another aggregation, which output mode " +
@@ -52,8 +50,26 @@ void check_sort(const ResolvedPlan& plan, OutputMode mode) {
                                                ": use complete, or sort where the rows are read"));
 }
 
+void check_deduplicate(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::append || !plan.event_column || !has_aggregate(*plan.inputs[0])) return;
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       "drop_duplicates by event time stands above an aggregation, which output mode " +
+           std::string(to_string(mode)) +
+           " does not allow: the aggregation emits rows older than the watermark, which would be "
+           "dropped as late; use append");
+}
+
+void check_limit(OutputMode mode) {
+  if (mode != OutputMode::update) return;
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       "limit is not supported in output mode update, where later rows replace earlier ones; use "
+       "append, or complete above an aggregation");
+}
+
 void check(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
+  if (plan.kind == Kind::deduplicate) check_deduplicate(plan, mode);
+  if (plan.kind == Kind::limit) check_limit(mode);
   if (plan.kind == Kind::sort) check_sort(plan, mode);
   for (const auto& input : plan.inputs) check(*input, mode);
 }

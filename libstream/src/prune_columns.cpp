@@ -66,11 +66,15 @@ class Pruning {
       case Kind::filter:
       case Kind::watermark:
       case Kind::sort:
+      case Kind::limit:
         return pass(*plan, wanted);
       case Kind::explode:
         return explode(*plan, wanted);
       case Kind::windows:
+      case Kind::sessions:
         return windows(*plan, wanted);
+      case Kind::deduplicate:
+        return deduplicate(*plan, wanted);
       case Kind::aggregate:
         return aggregate(*plan);
       case Kind::union_all:
@@ -153,12 +157,16 @@ class Pruning {
   Pruned windows(const ResolvedPlan& plan, Columns wanted) const {
     wanted.pop_back();
     wanted[plan.column] = true;
+    for (const auto& expression : plan.expressions) read(expression, wanted);
     auto input = run(plan.inputs[0], wanted);
     // Sliding windows copy rows: then columns that nobody reads are worth a projection.
     if (plan.window_slide < plan.window_size) input = narrow(std::move(input), wanted);
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->column = input.place[plan.column];
+    for (auto& expression : copy->expressions) {
+      expression = remap_columns(expression, input.place);
+    }
     auto fields = input.plan->schema.fields();
     input.place.push_back(static_cast<std::uint32_t>(fields.size()));
     fields.push_back(plan.schema[plan.schema.size() - 1]);
@@ -185,12 +193,29 @@ class Pruning {
     return input;
   }
 
+  /// The late rows go out as they came in.
+  bool keeps_late_rows(const ResolvedPlan& plan) const {
+    return options_.late_rows && drops_late_rows(plan) && !tested_for_lateness(*plan.inputs[0]);
+  }
+
+  Pruned deduplicate(const ResolvedPlan& plan, Columns wanted) const {
+    if (keeps_late_rows(plan)) wanted = all(wanted.size());
+    for (const auto key : plan.keys) wanted[key] = true;
+    if (plan.event_column) wanted[*plan.event_column] = true;
+    auto input = run(plan.inputs[0], wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->schema = input.plan->schema;
+    copy->event_times = moved(plan.event_times, input.place);
+    for (auto& key : copy->keys) key = input.place[key];
+    if (plan.event_column) copy->event_column = input.place[*plan.event_column];
+    return {copy, std::move(input.place)};
+  }
+
   Pruned aggregate(const ResolvedPlan& plan) const {
     const auto& below = *plan.inputs[0];
     Columns wanted(below.schema.size(), false);
-    if (options_.late_rows && plan.time_key && !aggregates_by_event_time(below)) {
-      wanted = all(below.schema.size());
-    }
+    if (keeps_late_rows(plan)) wanted = all(below.schema.size());
     for (const auto key : plan.keys) wanted[key] = true;
     for (const auto& call : plan.aggregates) {
       for (const auto& argument : call.arguments) read(argument, wanted);

@@ -54,6 +54,14 @@ std::string sorting(const ResolvedPlan& plan) {
   return text;
 }
 
+std::string deduplication(const ResolvedPlan& plan) {
+  std::string keys;
+  for (const auto key : plan.keys) keys += (keys.empty() ? "" : ", ") + column_name(plan, key);
+  return "deduplicate by [" + keys + "]" +
+         (plan.within_watermark ? " within " + duration_text(plan.delay_milliseconds * 1000) : "") +
+         (plan.event_column ? ", event time in " + column_name(plan, *plan.event_column) : "");
+}
+
 std::string describe(const ResolvedPlan& plan) {
   switch (plan.kind) {
     case Kind::source:
@@ -70,6 +78,13 @@ std::string describe(const ResolvedPlan& plan) {
       return "windows over " + column_name(plan, plan.column) + " size " +
              duration_text(plan.window_size) + " slide " + duration_text(plan.window_slide) +
              (plan.window_start == 0 ? "" : " start " + duration_text(plan.window_start));
+    case Kind::sessions:
+      return "sessions over " + column_name(plan, plan.column) + " until " +
+             plan.expressions[0]->text;
+    case Kind::deduplicate:
+      return deduplication(plan);
+    case Kind::limit:
+      return "limit " + std::to_string(plan.count);
     case Kind::watermark:
       return "watermark " + column_name(plan, plan.column) + " delay " +
              duration_text(plan.delay_milliseconds * 1000);
@@ -102,10 +117,22 @@ std::string to_text(const ResolvedPlan& plan) {
   return text;
 }
 
-bool aggregates_by_event_time(const ResolvedPlan& plan) {
+bool drops_late_rows(const ResolvedPlan& plan) {
   return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
+         (plan.kind == Kind::deduplicate && plan.event_column.has_value());
+}
+
+bool tested_for_lateness(const ResolvedPlan& plan) {
+  return drops_late_rows(plan) ||
+         (!plan.inputs.empty() &&
+          std::all_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const ResolvedPtr& input) { return tested_for_lateness(*input); }));
+}
+
+bool has_aggregate(const ResolvedPlan& plan) {
+  return plan.kind == Kind::aggregate ||
          std::any_of(plan.inputs.begin(), plan.inputs.end(),
-                     [](const ResolvedPtr& input) { return aggregates_by_event_time(*input); });
+                     [](const ResolvedPtr& input) { return has_aggregate(*input); });
 }
 
 std::string duration_text(std::int64_t microseconds) {

@@ -6,23 +6,15 @@
 
 namespace libstream {
 
-LateRows::LateRows(std::vector<std::uint32_t> keys, std::vector<Field> key_fields,
-                   std::optional<std::uint32_t> time_key)
-    : keys_(std::move(keys)), time_key_(time_key), groups_(std::move(key_fields), {}) {}
-
-void LateRows::start() {
-  rows_ = 0;
-  groups_.clear();
-}
-
-bool LateRows::all_on_time(const Batch& batch) const {
+bool LateFilter::all_on_time(const Batch& batch) const {
   // A window ends behind every event time in it, so the batch's range answers for windows too.
   return batch.event_time && !late_.covers(batch.event_time->min);
 }
 
-BatchPtr LateRows::take(BatchPtr batch, Output& output) {
-  if (!time_key_ || all_on_time(*batch)) return batch;
-  const KeyTime time(*batch->columns[keys_[*time_key_]]);
+BatchPtr LateFilter::take(BatchPtr batch, Output& output) {
+  late_batch_ = nullptr;
+  if (!time_column_ || all_on_time(*batch)) return batch;
+  const KeyTime time(*batch->columns[*time_column_]);
   std::vector<std::uint32_t> late;
   std::vector<std::uint32_t> on_time;
   for (std::uint32_t i = 0; i < batch->rows; ++i) {
@@ -30,12 +22,30 @@ BatchPtr LateRows::take(BatchPtr batch, Output& output) {
   }
   if (late.empty()) return batch;
   rows_ += late.size();
-  const BatchPtr late_batch = gather(*batch, late);
-  const auto key_columns = columns_at(*late_batch, keys_);
-  const BufferPtr hashes = hash_columns(key_columns, late_batch->rows);
-  groups_.table().find(key_columns, late_batch->rows, hashes->as<std::uint64_t>());
-  if (output.connected(Output::late_port)) output.emit(late_batch, Output::late_port);
+  late_batch_ = gather(*batch, late);
+  if (output.connected(Output::late_port)) output.emit(late_batch_, Output::late_port);
   return on_time.empty() ? nullptr : gather(*batch, on_time);
+}
+
+LateRows::LateRows(std::vector<std::uint32_t> keys, std::vector<Field> key_fields,
+                   std::optional<std::uint32_t> time_key)
+    : keys_(std::move(keys)),
+      filter_(time_key ? std::optional(keys_[*time_key]) : std::nullopt),
+      groups_(std::move(key_fields), {}) {}
+
+void LateRows::start() {
+  filter_.start();
+  groups_.clear();
+}
+
+BatchPtr LateRows::take(BatchPtr batch, Output& output) {
+  BatchPtr on_time = filter_.take(std::move(batch), output);
+  if (const BatchPtr& late = filter_.late()) {
+    const auto key_columns = columns_at(*late, keys_);
+    const BufferPtr hashes = hash_columns(key_columns, late->rows);
+    groups_.table().find(key_columns, late->rows, hashes->as<std::uint64_t>());
+  }
+  return on_time;
 }
 
 void LateRows::add_keys(const Batch& batch) {

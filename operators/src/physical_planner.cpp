@@ -4,6 +4,7 @@
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
 #include <libstream/operators/connectors.hpp>
+#include <libstream/operators/deduplicate.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/operators/project.hpp>
@@ -44,20 +45,42 @@ std::string retention(const ResolvedPlan& plan, OutputMode mode) {
   return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
 }
 
+/// How long keys live, in words.
+std::string retention(const ResolvedPlan& plan) {
+  if (plan.within_watermark) {
+    return "keeps keys until the watermark passes " + plan.schema[*plan.event_column].name +
+           " of their first row + " + duration_text(plan.delay_milliseconds * 1000);
+  }
+  if (!plan.time_key) return "keeps all keys: none carries a watermark";
+  const auto& field = plan.schema[plan.keys[*plan.time_key]];
+  const auto window = field.type.id() == TypeId::structure;
+  return "keeps keys until the watermark passes " + field.name + (window ? ".end" : "");
+}
+
+/// An aggregation's keys are its first columns, a deduplication's stay where they are.
+const Field& key_field(const ResolvedPlan& plan, std::size_t key) {
+  return plan.schema[plan.kind == Kind::aggregate ? key : plan.keys[key]];
+}
+
 std::string names_of_keys(const ResolvedPlan& plan) {
   std::string text;
   for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + plan.schema[i].name;
+    text += (i == 0 ? "" : ", ") + key_field(plan, i).name;
   }
   return "[" + text + "]";
 }
 
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
 std::string signature_of(const ResolvedPlan& plan) {
-  std::string text = "aggregate keys(";
+  if (plan.kind == Kind::limit) return "limit";
+  std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
+                     : plan.within_watermark      ? "deduplicate within watermark"
+                                                  : "deduplicate";
+  text += " keys(";
   for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + plan.schema[i].type.to_string();
+    text += (i == 0 ? "" : ", ") + key_field(plan, i).type.to_string();
   }
+  if (plan.kind != Kind::aggregate) return text + ")";
   text += ") values(";
   for (std::size_t i = 0; i < plan.aggregates.size(); ++i) {
     const auto& function = *plan.aggregates[i].function;
@@ -78,6 +101,7 @@ class Planner {
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
     topology_.watermark_policy = watermark_policy();
+    build_sources(*plan);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
@@ -152,10 +176,16 @@ class Planner {
         return exploded(*plan);
       case Kind::windows:
         return windows(*plan);
+      case Kind::sessions:
+        return sessions(*plan);
       case Kind::watermark:
         return watermark(*plan);
       case Kind::aggregate:
         return aggregate(*plan);
+      case Kind::deduplicate:
+        return deduplicated(*plan);
+      case Kind::limit:
+        return limited(*plan);
       case Kind::union_all:
         return united(*plan);
       case Kind::sort:
@@ -163,6 +193,12 @@ class Planner {
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
+  }
+
+  /// Sources come first, in the order of the plan: offsets go by it.
+  void build_sources(const ResolvedPlan& plan) {
+    if (plan.kind == Kind::source) source(plan);
+    for (const auto& input : plan.inputs) build_sources(*input);
   }
 
   Built source(const ResolvedPlan& plan) {
@@ -213,6 +249,15 @@ class Planner {
     return above(input, std::move(node));
   }
 
+  Built sessions(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = op("sessions", assign_sessions({plan.column, plan.expressions[0]}), plan.schema,
+                   input.parallelism);
+    node.explain =
+        "over " + plan.inputs[0]->schema[plan.column].name + ", until " + plan.expressions[0]->text;
+    return above(input, std::move(node));
+  }
+
   Built watermark(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     auto node = op("watermark", observe_watermark({plan.column}), plan.schema, input.parallelism);
@@ -224,8 +269,10 @@ class Planner {
   }
 
   Built united(const ResolvedPlan& plan) {
-    std::vector<Built> inputs;
-    for (const auto& input : plan.inputs) inputs.push_back(build(input));
+    // From the last to the first: progress tells stateful operators from the sink's end on, and the
+    // first input's come first there.
+    std::vector<Built> inputs(plan.inputs.size());
+    for (std::size_t i = inputs.size(); i-- > 0;) inputs[i] = build(plan.inputs[i]);
     const auto equal = std::all_of(inputs.begin(), inputs.end(), [&](const Built& input) {
       return input.parallelism == inputs[0].parallelism;
     });
@@ -261,6 +308,11 @@ class Planner {
     // In complete mode nothing is late and nothing is evicted.
     if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;
 
+    if (plan.session_key) {
+      spec.time_key = plan.time_key;
+      return session_aggregation(plan, input, spec);
+    }
+
     const auto tasks = spec.global() ? 1 : options_.partitions;
     if (input.parallelism == 1 && tasks == 1) {
       spec.stage = AggregateSpec::Stage::single;
@@ -284,26 +336,79 @@ class Planner {
     return above(built, stateful(plan, last, "aggregate", tasks), kind, std::move(keys));
   }
 
+  /// All rows of a key in one task, whatever session they are for: they may yet share one.
+  Built session_aggregation(const ResolvedPlan& plan, const Built& input, AggregateSpec spec) {
+    auto keys = plan.keys;
+    keys.erase(keys.begin() + *plan.session_key);
+    auto node = stateful(plan, spec, "session aggregate", options_.partitions);
+    node.factory = session_aggregate(std::move(spec), *plan.session_key);
+    node.state_name = "sessionWindowStateStoreSaveExec";
+    const auto built = above(input, std::move(node), Exchange::Kind::hash, std::move(keys));
+    note_late_rows(plan, built);
+    return built;
+  }
+
+  Built deduplicated(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    DeduplicateSpec spec;
+    spec.keys = plan.keys;
+    for (std::size_t i = 0; i < plan.keys.size(); ++i) {
+      spec.key_fields.push_back(key_field(plan, i));
+    }
+    spec.event_column = plan.event_column;
+    spec.time_key = plan.time_key;
+    if (plan.within_watermark) spec.within_milliseconds = plan.delay_milliseconds;
+    auto node = op("deduplicate", deduplicate(std::move(spec)), plan.schema, options_.partitions);
+    make_stateful(node, plan, plan.within_watermark ? "dedupeWithinWatermark" : "dedupe");
+    node.wants_no_data_epoch = plan.watermarked;
+    node.explain =
+        "key " + names_of_keys(plan) +
+        (plan.event_column ? ", event time " + plan.schema[*plan.event_column].name : "") + "\n" +
+        retention(plan) + node.explain;
+    const auto built = above(input, std::move(node), Exchange::Kind::hash, plan.keys);
+    note_late_rows(plan, built);
+    return built;
+  }
+
+  Built limited(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    // Above an aggregation that emits its whole result, each epoch is limited by itself.
+    const auto whole = spec_.output_mode == OutputMode::complete && has_aggregate(plan);
+    auto node =
+        op("limit", limit_rows({static_cast<std::uint64_t>(plan.count), !whole}), plan.schema, 1);
+    if (!whole) make_stateful(node, plan, "globalLimit");
+    node.explain = std::to_string(plan.count) + " rows" +
+                   (whole ? " of each epoch" : "\nkeeps the number of rows passed on") +
+                   node.explain;
+    return above(input, std::move(node), Exchange::Kind::gather);
+  }
+
   TopologyNode stateful(const ResolvedPlan& plan, const AggregateSpec& spec, std::string name,
                         std::uint32_t tasks) const {
     auto node = op(std::move(name), keyed_aggregate(spec), plan.schema, tasks);
-    node.stateful = true;
-    node.id = plan.id;
-    node.state_name = "stateStoreSave";
-    node.state_signature = signature_of(plan);
+    make_stateful(node, plan, "stateStoreSave");
     node.wants_no_data_epoch = spec.mode != OutputMode::complete && plan.watermarked;
     node.explain = "key " + names_of_keys(plan) +
                    (plan.time_key ? ", event time " + plan.schema[*plan.time_key].name : "") +
-                   ", " + std::string(to_string(spec.mode)) + "\n" + retention(plan, spec.mode);
-    if (!plan.name.empty()) node.explain += "\nnamed \"" + plan.name + "\"";
+                   ", " + std::string(to_string(spec.mode)) + "\n" + retention(plan, spec.mode) +
+                   node.explain;
     return node;
   }
 
-  /// Rows are late at the first aggregation by event time above their watermark: what that one
-  /// emits can no longer be late for the next.
+  static void make_stateful(TopologyNode& node, const ResolvedPlan& plan, std::string state_name) {
+    node.stateful = true;
+    node.id = plan.id;
+    node.state_name = std::move(state_name);
+    node.state_signature = signature_of(plan);
+    if (!plan.name.empty()) node.explain = "\nnamed \"" + plan.name + "\"";
+  }
+
+  /// Rows are late at the first operator above their watermark that goes by event time: what that
+  /// one emits can no longer be late for the next.
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
-    if (!plan.time_key || aggregates_by_event_time(*plan.inputs[0])) return;
-    late_.push_back({built, plan.inputs[0]->schema, "the aggregation by " + names_of_keys(plan)});
+    if (!drops_late_rows(plan) || tested_for_lateness(*plan.inputs[0])) return;
+    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
+    late_.push_back({built, plan.inputs[0]->schema, kind + names_of_keys(plan)});
   }
 
   Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {
@@ -322,7 +427,8 @@ class Planner {
     if (late_.empty()) {
       throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
                   "late_rows: no operator of this query drops late rows; it takes an aggregation "
-                  "whose keys carry an event time with_watermark(…), or leave late_rows out");
+                  "whose keys carry an event time with_watermark(…), or drop_duplicates above a "
+                  "watermark, or leave late_rows out");
     }
     bool equal = true;
     for (const auto& rows : late_) {

@@ -60,6 +60,14 @@ class DataStream {
   const {
     return agg(std::vector<Expression>{Expression(std::forward<Aggregates>(aggregates))...});
   }
+  /// The first row of each combination of these columns (without any: of all columns). Rows behind
+  /// the watermark are late. Combinations are kept for ever unless a column carries the event time.
+  DataStream drop_duplicates(std::vector<std::string> columns = {}) const;
+  /// The same, but a combination is kept only until the watermark has passed its first row's event
+  /// time by the watermark's delay: duplicates that are further apart may pass.
+  DataStream drop_duplicates_within_watermark(std::vector<std::string> columns = {}) const;
+  DataStream distinct() const;                ///< drop_duplicates by all columns
+  DataStream limit(std::int64_t rows) const;  ///< the query's first rows; which ones is open
   DataStream union_all(const DataStream& other) const;
   DataStream order_by(std::vector<ColumnArgument> keys) const;  ///< above complete aggregations
   template <class... Keys>

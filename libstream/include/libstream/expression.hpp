@@ -124,6 +124,12 @@ Expression window(const ColumnArgument& time, std::chrono::microseconds size,
 Expression window(const ColumnArgument& time, std::string_view size);
 Expression window(const ColumnArgument& time, std::string_view size, std::string_view slide,
                   std::string_view start = "0 seconds");
+/// Sessions: rows of one key, each less than or exactly the gap behind the one before.
+Expression session_window(const ColumnArgument& time, std::chrono::microseconds gap);
+Expression session_window(const ColumnArgument& time, std::string_view gap);
+/// A gap of each row's own: an interval, or text such as "5 minutes". Rows whose gap is null or not
+/// above zero are left out.
+Expression session_window(const ColumnArgument& time, const Expression& gap);
 Expression window(const ColumnArgument& time, std::chrono::months size) = delete;
 Expression window(const ColumnArgument& time, std::chrono::years size) = delete;
 

@@ -20,15 +20,18 @@ using ResolvedPtr = std::shared_ptr<const ResolvedPlan>;
 /// rewrites and the physical planner turns into operators. Columns are indices into the input.
 struct ResolvedPlan {
   enum class Kind {
-    source,     ///< `source`
-    project,    ///< `expressions`, one an output column
-    filter,     ///< `expressions[0]`
-    explode,    ///< `keep`, then the elements of array `column`; `outer`
-    windows,    ///< the input's columns, then the window struct over timestamp `column`
-    watermark,  ///< `column`, `delay_milliseconds`
-    aggregate,  ///< `keys`, `aggregates`; output: keys, then aggregates
-    union_all,  ///< all inputs; same types
-    sort,       ///< `expressions`, `descending`
+    source,       ///< `source`
+    project,      ///< `expressions`, one an output column
+    filter,       ///< `expressions[0]`
+    explode,      ///< `keep`, then the elements of array `column`; `outer`
+    windows,      ///< the input's columns, then the window struct over timestamp `column`
+    sessions,     ///< the input's columns, then struct<start: `column`, end: `expressions[0]`>
+    watermark,    ///< `column`, `delay_milliseconds`
+    aggregate,    ///< `keys`, `aggregates`; output: keys, then aggregates
+    deduplicate,  ///< `keys`; `event_column`, `time_key`, `within_watermark`, `delay_milliseconds`
+    limit,        ///< `count`
+    union_all,    ///< all inputs; same types
+    sort,         ///< `expressions`, `descending`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -52,8 +55,15 @@ struct ResolvedPlan {
   std::vector<std::uint32_t> keys;
   std::vector<AggregateCall> aggregates;
   std::optional<std::uint32_t> time_key;  ///< which of `keys` carries the event time
+  /// Aggregates: which of `keys` is a session; rows of the other keys merge where sessions touch.
+  std::optional<std::uint32_t> session_key;
+  /// Deduplication: the input column by which rows are late, a key or not.
+  std::optional<std::uint32_t> event_column;
+  bool within_watermark = false;
+  std::int64_t count = 0;
 
-  /// Sources and aggregates: identity of their state, by place in the logical plan or by name.
+  /// Sources and stateful operators: identity of their state, by place in the logical plan or by
+  /// name.
   OperatorId id{};
   std::string name;  ///< given by `.named()`
 
@@ -66,8 +76,12 @@ std::string to_text(const ResolvedPlan& plan);
 /// µs as "10 minutes", in the largest unit that divides it.
 std::string duration_text(std::int64_t microseconds);
 
-/// True where groups end with the watermark here or below.
-bool aggregates_by_event_time(const ResolvedPlan& plan);
+/// True for an operator that sets late rows aside.
+bool drops_late_rows(const ResolvedPlan& plan);
+/// True where every row that comes out of here has been tested: further up none can be late.
+bool tested_for_lateness(const ResolvedPlan& plan);
+/// True where an aggregation is here or below.
+bool has_aggregate(const ResolvedPlan& plan);
 
 /// A condition that is true where both are.
 BoundPtr both(const BoundPtr& a, const BoundPtr& b);

@@ -31,6 +31,11 @@ struct AggregateSpec {
 };
 OperatorFactory keyed_aggregate(AggregateSpec spec);
 
+/// The same for sessions: `keys[session_key]` is the session that each row would have alone. Rows
+/// come exchanged by the other keys; those of one key whose sessions overlap or touch share one.
+/// Stage single, modes append and complete; late rows are dropped in both.
+OperatorFactory session_aggregate(AggregateSpec spec, std::uint32_t session_key);
+
 /// Columns of the output of a stage.
 Schema aggregate_schema(const AggregateSpec& spec);
 

@@ -38,6 +38,15 @@ struct WindowSpec {
 };
 OperatorFactory assign_windows(WindowSpec spec);
 
+/// Adds the session that each row would have alone, struct<start: time_column, end: `end`>, behind
+/// the input's columns. Rows with a null time or end, or an end not behind the time, are dropped
+/// and counted as filtered.
+struct SessionSpec {
+  std::uint32_t time_column = 0;
+  BoundPtr end;
+};
+OperatorFactory assign_sessions(SessionSpec spec);
+
 /// Passes rows on, notes their event times (maximum for the coordinator) and sets the batch range.
 /// `time_column` is a timestamp, or a window struct whose "end" counts.
 struct WatermarkSpec {

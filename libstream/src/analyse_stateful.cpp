@@ -1,0 +1,87 @@
+#include "analysis.hpp"
+
+#include <algorithm>
+
+// Deduplication and limit.
+namespace libstream::analysis {
+namespace {
+
+std::string name_of(const LogicalPlan& plan) {
+  return plan.within_watermark ? "drop_duplicates_within_watermark" : "drop_duplicates";
+}
+
+std::shared_ptr<ResolvedPlan> same_columns(ResolvedPlan::Kind kind, const LogicalPlan& plan,
+                                           const ResolvedPtr& input, OperatorId id) {
+  auto node = node_above(kind, {input});
+  node->schema = input->schema;
+  node->event_times = input->event_times;
+  node->qualifier = input->qualifier;
+  node->id = id;
+  node->name = plan.name;
+  return node;
+}
+
+/// The delay of the watermark that the event times below went through, the first input's first.
+std::int64_t delay_below(const ResolvedPlan& plan) {
+  if (plan.kind == ResolvedPlan::Kind::watermark) return plan.delay_milliseconds;
+  for (const auto& input : plan.inputs) {
+    if (input->watermarked) return delay_below(*input);
+  }
+  LIBSTREAM_ASSERT(false, "an event-time column has a watermark below");
+  return 0;
+}
+
+void check_event_times(const LogicalPlan& plan, const ResolvedPlan& input) {
+  if (input.event_times.size() > 1) {
+    fail("MULTIPLE_EVENT_TIME_COLUMNS",
+         name_of(plan) + ": both \"" + input.schema[input.event_times[0]].name + "\" and \"" +
+             input.schema[input.event_times[1]].name +
+             "\" carry the event time there; keep one of them with select or drop below");
+  }
+  if (plan.within_watermark && input.event_times.empty()) {
+    fail("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
+         name_of(plan) +
+             " needs a watermark: it keeps a row's key for as long as the watermark's delay; call "
+             "with_watermark(…) below it and keep that column, or use drop_duplicates");
+  }
+}
+
+}  // namespace
+
+ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id) {
+  check_event_times(plan, *input);
+  auto node = same_columns(ResolvedPlan::Kind::deduplicate, plan, input, id);
+  std::set<std::uint32_t> keys;
+  for (const auto& key : plan.keys) {
+    if (key.node().kind != ExpressionNode::Kind::column) {
+      fail("INVALID_EXPRESSION",
+           name_of(plan) + ": " + key.to_string() + " is no column; add it below with with_column");
+    }
+    keys.insert(column_of(key.node().name, *input, name_of(plan)));
+  }
+  for (std::uint32_t i = 0; i < input->schema.size(); ++i) {
+    if (plan.keys.empty() || keys.contains(i)) node->keys.push_back(i);
+  }
+  if (!input->event_times.empty()) {
+    node->event_column = input->event_times[0];
+    const auto place = std::find(node->keys.begin(), node->keys.end(), *node->event_column);
+    if (place != node->keys.end() && !plan.within_watermark) {
+      node->time_key = static_cast<std::uint32_t>(place - node->keys.begin());
+    }
+  }
+  node->within_watermark = plan.within_watermark;
+  if (plan.within_watermark) node->delay_milliseconds = delay_below(*input);
+  return node;
+}
+
+ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id) {
+  if (plan.count < 0) {
+    fail("INVALID_LIMIT", "limit: " + std::to_string(plan.count) +
+                              " rows is below zero; give the number of rows to keep");
+  }
+  auto node = same_columns(ResolvedPlan::Kind::limit, plan, input, id);
+  node->count = plan.count;
+  return node;
+}
+
+}  // namespace libstream::analysis
