@@ -67,6 +67,12 @@ class QueryBuilder {
     if (name == "drop") return stream.drop(texts_of(value));
     if (name == "order_by") return stream.order_by(columns_of(value));
     if (name == "union") return stream.union_all(build(value));
+    if (name == "limit") return stream.limit(value.as_int64());
+    if (name == "distinct") return stream.distinct();
+    if (name == "drop_duplicates") return stream.drop_duplicates(texts_of(value));
+    if (name == "drop_duplicates_within_watermark") {
+      return stream.drop_duplicates_within_watermark(texts_of(value));
+    }
     if (name == "with_watermark" || name == "with_column" || name == "rename" ||
         name == "explode") {
       return named_column(stream, name, texts_of(value));
