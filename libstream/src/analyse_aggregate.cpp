@@ -1,4 +1,5 @@
 #include "analysis.hpp"
+#include "function.hpp"
 
 #include <algorithm>
 
@@ -169,18 +170,29 @@ class Keys {
   ResolvedPtr below_;
 };
 
+/// The value of a constant argument; decimals as doubles, since a Value has no scale.
+Value option_of(const Expression& argument, const ResolvedPlan& input, const std::string& call) {
+  auto bound = bind_in(argument, input, "agg");
+  if (!input_columns(*bound).empty() || !is_deterministic(*bound)) {
+    fail("NON_FOLDABLE_ARGUMENT", "agg: " + call + ": " + bound->text +
+                                      " must be a constant; it is a setting of the aggregate");
+  }
+  const auto& type = bound->type;
+  if (type.id() == TypeId::decimal) {
+    bound = bound_cast(std::move(bound), TypeId::float64);
+  } else if (type.id() == TypeId::array && type.element().id() == TypeId::decimal) {
+    bound = bound_cast(std::move(bound), DataType::array(TypeId::float64));
+  }
+  return constant_value(bound);
+}
+
 AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
   const auto& node = expression.node();
   const auto text = expression.to_string();
-  if (node.distinct) {
-    fail_unsupported("DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",
-                     "agg: " + text +
-                         ": DISTINCT aggregates are not provided on streams; group by "
-                         "the value first and count the groups in a second query");
-  }
   AggregateCall result;
   std::vector<DataType> types;
   std::vector<Value> options;
+  const AggregateArity arity = aggregate_arity(node.name);
   for (std::size_t i = 0; i < node.arguments.size(); ++i) {
     const auto& argument = node.arguments[i];
     if (argument.node().kind == Kind::star) {
@@ -193,9 +205,9 @@ AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
                ": an aggregate cannot stand inside another; aggregate twice, the "
                "second time over the first one's result");
     }
-    // Behind the first argument a literal is a setting, as in first(v, true).
-    if (i > 0 && argument.node().kind == Kind::literal && !same_name(node.name, "count")) {
-      options.push_back(argument.node().value);
+    // Behind the values stand settings, as in first(v, true).
+    if (i >= arity.arguments && i < arity.arguments + arity.options) {
+      options.push_back(option_of(argument, input, text));
       continue;
     }
     result.arguments.push_back(bind_in(argument, input, "agg"));
@@ -215,6 +227,7 @@ AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
     }
   }
   result.name = derived_name(expression);
+  result.distinct = node.distinct;
   return result;
 }
 
@@ -359,7 +372,8 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
     node->keys.push_back(key.column);
   }
   for (const auto& aggregate : node->aggregates) {
-    const auto never_null = aggregate.function->name().starts_with("count");
+    const auto& name = aggregate.function->name();
+    const auto never_null = name == "count" || name == "count_if";
     fields.push_back({aggregate.name, aggregate.function->result_type(), !never_null});
   }
   node->schema = Schema(std::move(fields));

@@ -1,6 +1,7 @@
 #include "function.hpp"
 #include "lexer.hpp"
 
+#include <libstream/aggregate.hpp>
 #include <libstream/error.hpp>
 #include <libstream/schema.hpp>
 
@@ -157,10 +158,7 @@ class Binder {
 
   [[noreturn]] void unknown(const Expression& expression) {
     const std::string& name = expression.node().name;
-    static constexpr std::array<std::string_view, 12> aggregates{
-        "count", "count_if", "sum",  "avg",         "mean",       "min",
-        "max",   "first",    "last", "first_value", "last_value", "any_value"};
-    if (std::find(aggregates.begin(), aggregates.end(), name) != aggregates.end()) {
+    if (libstream::is_aggregate(name)) {
       refuse(expression, "is an aggregate: it is allowed in agg(…) of a grouped stream only");
     }
     throw Error(ErrorCode::analysis, "UNRESOLVED_FUNCTION",

@@ -342,6 +342,7 @@ class Parser {
       } while (accept_symbol(","));
     }
     expect_symbol(")", "behind the arguments of " + name);
+    if (accept("WITHIN")) within_group(name, arguments);
     Parsed result = make_call(name, std::move(arguments));
     std::optional<Parsed> condition;
     if (is_word(peek(), "FILTER") && peek(1).kind == Token::Kind::symbol && peek(1).value == "(") {
@@ -355,6 +356,28 @@ class Parser {
     node.distinct = distinct;
     if (condition) node.filter = condition->expression;
     return make(std::move(node), std::max(result.depth, condition ? condition->depth + 1 : 0));
+  }
+
+  /// f(percentage) WITHIN GROUP (ORDER BY value [DESC]) reads as f(value, percentage).
+  void within_group(const std::string& name, std::vector<Parsed>& arguments) {
+    const bool discrete = same_name(name, "percentile_disc");
+    const bool continuous = same_name(name, "percentile_cont");
+    if (!discrete && !continuous && !same_name(name, "mode")) {
+      fail("WITHIN GROUP belongs to percentile_cont, percentile_disc and mode, not to " + name);
+    }
+    expect("GROUP", "behind WITHIN");
+    expect_symbol("(", "behind WITHIN GROUP");
+    expect("ORDER", "in WITHIN GROUP (ORDER BY …)");
+    expect("BY", "in WITHIN GROUP (ORDER BY …)");
+    arguments.insert(arguments.begin(), parse(no_power));
+    if (!accept("ASC") && accept("DESC")) {
+      if (discrete) arguments.push_back(make_literal(Value(true), TypeId::boolean));
+      if (continuous && arguments.size() == 2) {
+        Parsed one = make_literal(Value(1.0), TypeId::float64);
+        arguments[1] = make_call("-", {std::move(one), std::move(arguments[1])});
+      }
+    }
+    expect_symbol(")", "at the end of WITHIN GROUP");
   }
 
   Parsed case_expression() {

@@ -28,7 +28,22 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                   " is an extension; leave it out, or leave strict mode");
 }
 
-ResolvedPtr analysed(const QuerySpec& spec) { return analyse(spec.plan, source_schema); }
+void check_aggregates(const ResolvedPlan& plan) {
+  for (const AggregateCall& call : plan.aggregates) {
+    if (!call.distinct) continue;
+    throw Error(ErrorCode::unsupported, "DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",
+                "strict mode: agg: " + call.name +
+                    ": DISTINCT aggregates are an extension that keeps every value; use "
+                    "approx_count_distinct or size(collect_set(…)), or leave strict mode");
+  }
+  for (const ResolvedPtr& input : plan.inputs) check_aggregates(*input);
+}
+
+ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
+  auto plan = analyse(spec.plan, source_schema);
+  if (options.strict) check_aggregates(*plan);
+  return plan;
+}
 
 ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec) {
   return optimise(plan, {.late_rows = spec.late_sink.has_value()});
@@ -102,7 +117,7 @@ Topology plan_query(const QuerySpec& spec, const PlannerOptions& options,
     throw Error(ErrorCode::invalid_argument,
                 "the query has no sink: name one, such as .console() or .json(\"out/\")");
   }
-  const auto plan = analysed(spec);
+  const auto plan = analysed(spec, options);
   check_output_mode(*plan, spec.output_mode);
   return plan_resolved(optimised(plan, spec), spec, options, environment);
 }
@@ -111,7 +126,7 @@ std::string explain_query(const QuerySpec& spec, const PlannerOptions& options,
                           const Environment& environment) {
   check_options(options);
   check_extensions(spec, options);
-  const auto plan = analysed(spec);
+  const auto plan = analysed(spec, options);
   auto written = spec;
   if (spec.sinks.empty()) written.output_mode = possible_mode(*plan);
   check_output_mode(*plan, written.output_mode);

@@ -1,7 +1,6 @@
 #include "group_table.hpp"
-#include "key_codec.hpp"
-
 #include <libstream/error.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <bit>
 #include <cstring>

@@ -1,10 +1,9 @@
 #include "group_states.hpp"
 
-#include "key_codec.hpp"
-
 #include <libstream/batch.hpp>
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -1,8 +1,7 @@
 #include "group_table.hpp"
 
-#include "key_codec.hpp"
-
 #include <libstream/error.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <algorithm>
 #include <cstring>

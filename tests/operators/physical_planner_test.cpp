@@ -253,3 +253,16 @@ TEST_CASE("explain shows every stage, and works before a stream is written") {
     CHECK(text.find(part) != std::string::npos);
   }
 }
+
+TEST_CASE("DISTINCT aggregates are an extension that strict mode refuses") {
+  const auto spec =
+      spec_of(rows().group_by("k").agg(expr("count(DISTINCT v) AS n")), OutputMode::update);
+  CHECK(plan(spec).find("aggregate") != std::string::npos);
+  CHECK_THROWS_AS(plan(spec, {.strict = true}), Error);
+  try {
+    plan(spec, {.strict = true});
+  } catch (const Error& error) {
+    CHECK(error.error_class() == "DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING");
+    CHECK(std::string(error.what()).find("collect_set") != std::string::npos);
+  }
+}

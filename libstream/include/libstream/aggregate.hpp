@@ -62,10 +62,17 @@ using AggregatePtr = std::shared_ptr<const AggregateFunction>;
 /// True for names of aggregates ("count", "sum", …), without regard to case.
 bool is_aggregate(std::string_view name);
 /// Resolves an aggregate for arguments of these types (count(*) has none). `options` are literal
-/// arguments such as ignoreNulls. Throws Error(analysis) naming the aggregate and the types.
+/// arguments such as ignoreNulls. `distinct`: of the distinct values, all of which it keeps. Throws
+/// Error(analysis) naming the aggregate and the types.
 AggregatePtr resolve_aggregate(std::string_view name, std::span<const DataType> arguments,
                                std::span<const Value> options, bool distinct);
 std::vector<std::string> aggregate_names();
+/// How many values an aggregate takes at most, and how many constants behind them.
+struct AggregateArity {
+  std::size_t arguments;
+  std::size_t options;
+};
+AggregateArity aggregate_arity(std::string_view name);
 
 /// One aggregate of an operator: `function` over `arguments`, of the rows where `filter` is true.
 struct AggregateCall {
@@ -73,6 +80,7 @@ struct AggregateCall {
   std::vector<BoundPtr> arguments;
   BoundPtr filter;   ///< may be null
   std::string name;  ///< of the output column
+  bool distinct = false;
 };
 
 }  // namespace libstream

@@ -111,39 +111,51 @@ struct Doubles {
 
 struct Decimals {
   using Value = int128;
-  int scale_up = 0;  ///< digits that the mean has more than the argument
+  int scale_up = 0;      ///< digits that the mean has more than the argument
+  bool attempt = false;  ///< null instead of an error, and null it stays
+  /// Sum that left 128 bits; no decimal has that many digits.
+  static constexpr int128 lost = static_cast<int128>(std::int64_t{1} << 62) << 64;
   static int128 read(const Column& column, std::size_t row) { return decimal_at(column, row); }
   void add(StoredInt128& sum, int128 value) const {
+    if (attempt && (sum == lost || value == lost)) {
+      sum = lost;
+      return;
+    }
     int128 total = 0;
     if (__builtin_add_overflow(static_cast<int128>(sum), value, &total)) {
-      overflow("avg", DataType::decimal(38, 0));
+      if (!attempt) overflow("avg", DataType::decimal(38, 0));
+      total = lost;
     }
     sum = total;
   }
-  /// sum · 10^scale_up / count, rounded half away from zero.
-  int128 mean(int128 sum, std::int64_t count, const DataType& type) const {
+  /// sum · 10^scale_up / count, rounded half away from zero; false where it is no value of `type`.
+  bool mean(int128 sum, std::int64_t count, const DataType& type, int128& result) const {
+    if (attempt && sum == lost) return false;
     int128 quotient = sum / count;
     int128 remainder = sum % count;
     for (int i = 0; i < scale_up; ++i) {  // |remainder| < count: ten times it fits
       remainder *= 10;
-      if (__builtin_mul_overflow(quotient, int128{10}, &quotient)) overflow("avg", type);
+      if (__builtin_mul_overflow(quotient, int128{10}, &quotient)) return false;
       quotient += remainder / count;
       remainder %= count;
     }
     const int128 twice = remainder < 0 ? -remainder * 2 : remainder * 2;
     if (twice >= count) quotient += sum < 0 ? -1 : 1;
-    if (!fits(quotient, type.precision())) overflow("avg", type);
-    return quotient;
+    result = quotient;
+    return fits(quotient, type.precision());
   }
   template <class Out, class F>
   ColumnPtr write(std::size_t rows, const DataType& type, F&& at) const {
     FixedOutput<Out> output(rows);
     for (std::size_t i = 0; i < rows; ++i) {
       const auto pair = at(i);
-      if (pair.second == 0) {
-        output.set_null(i);
+      int128 result = 0;
+      const bool known = pair.second != 0 && mean(pair.first, pair.second, type, result);
+      if (known) {
+        output.set(i, static_cast<Out>(result));
       } else {
-        output.set(i, static_cast<Out>(mean(pair.first, pair.second, type)));
+        if (pair.second != 0 && !attempt) overflow("avg", type);
+        output.set_null(i);
       }
     }
     return output.finish(type);
@@ -157,14 +169,16 @@ struct Decimals {
 
 }  // namespace
 
-AggregatePtr resolve_average(const Request& request) {
+namespace {
+
+AggregatePtr average(const Request& request, bool attempt) {
   const DataType& argument = request.arguments[0];
   if (argument.id() == TypeId::decimal) {
     const int precision = std::min(argument.precision() + 4, 38);
     const int scale = std::min(argument.scale() + 4, precision);
     return std::make_shared<Average<Decimals>>(
         request, argument, DataType::decimal(precision, scale),
-        DataType::decimal(38, argument.scale()), Decimals{scale - argument.scale()});
+        DataType::decimal(38, argument.scale()), Decimals{scale - argument.scale(), attempt});
   }
   if (!argument.is_numeric() && argument.id() != TypeId::string && argument.id() != TypeId::null) {
     wrong_types(request, "a number");
@@ -172,5 +186,10 @@ AggregatePtr resolve_average(const Request& request) {
   return std::make_shared<Average<Doubles>>(request, TypeId::float64, TypeId::float64,
                                             TypeId::float64, Doubles{});
 }
+
+}  // namespace
+
+AggregatePtr resolve_average(const Request& request) { return average(request, false); }
+AggregatePtr resolve_try_average(const Request& request) { return average(request, true); }
 
 }  // namespace libstream::aggregates

@@ -1,6 +1,5 @@
 #include "catalogue.hpp"
-#include "kernel.hpp"
-#include "text_state.hpp"
+#include "cell.hpp"
 
 namespace libstream::aggregates {
 namespace {
@@ -21,33 +20,6 @@ struct FixedCell {
   void destroy() {}
   void assign(const Column& column, std::size_t row) { value = column.values<T>()[row]; }
   void append_to(ColumnBuilder& builder) const { builder.append<T>(value); }
-};
-
-struct TextCell : TextState {
-  void assign(const Column& column, std::size_t row) {
-    TextState::assign(column.values<StringView>()[row]);
-  }
-  void append_to(ColumnBuilder& builder) const { builder.append_string(view.view()); }
-};
-
-/// An array or a structure: a column of one row.
-struct NestedCell {
-  const ColumnPtr* value;
-  std::uint32_t seen;
-  std::uint32_t null;
-
-  void initialize() {}
-  void destroy() {
-    delete value;
-    value = nullptr;
-  }
-  void assign(const Column& column, std::size_t row) {
-    ColumnBuilder builder(column.type(), 1);
-    builder.append_from(column, row);  // copies, so that the batch is not kept alive
-    delete value;
-    value = new ColumnPtr(builder.finish());
-  }
-  void append_to(ColumnBuilder& builder) const { builder.append_from(**value, 0); }
 };
 
 template <class Cell, bool Last>

@@ -1,6 +1,5 @@
-#include "key_codec.hpp"
-
 #include <libstream/error.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <bit>
 #include <cmath>
