@@ -356,9 +356,9 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
   node->aggregates = results.calls();
   node->session_key = keys.session_key();
   if (node->session_key && keys.list().size() == 1 && input->streaming) {
-    fail_unsupported("UNSUPPORTED_STREAMING_OPERATOR",
-                     "group_by: a global aggregation by session_window is not supported on "
-                     "streams: all rows would meet in one task; add another key");
+    fail("GLOBAL_SESSION_WINDOW",
+         "group_by: a global aggregation by session_window is not supported on "
+         "streams: all rows would meet in one task; add another key");
   }
   std::vector<Field> fields;
   for (const auto& key : keys.list()) {
