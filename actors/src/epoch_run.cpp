@@ -73,31 +73,6 @@ void add_totals(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
 
 std::int64_t milliseconds(std::int64_t from, std::int64_t to) { return (to - from) / 1000; }
 
-/// Adds the stateful operators at and below `node`: each before those of its inputs, first input
-/// first, as Structured Streaming orders them.
-void add_stateful(const Topology& topology, std::uint32_t node, std::vector<bool>& seen,
-                  std::vector<std::uint32_t>& stateful) {
-  if (seen[node]) return;
-  seen[node] = true;
-  if (topology.nodes[node].stateful && topology.nodes[node].kind == TopologyNode::Kind::op) {
-    stateful.push_back(node);
-  }
-  std::vector<std::pair<std::size_t, std::uint32_t>> inputs;
-  for (const auto& edge : topology.edges) {
-    if (edge.to == node) inputs.emplace_back(edge.input, edge.from);
-  }
-  std::sort(inputs.begin(), inputs.end());
-  for (const auto& input : inputs) add_stateful(topology, input.second, seen, stateful);
-}
-
-/// Nearest the sink first.
-std::vector<std::uint32_t> stateful_operators(const QuerySetup& setup) {
-  std::vector<bool> seen(setup.topology.nodes.size());
-  std::vector<std::uint32_t> stateful;
-  for (const auto sink : setup.sinks()) add_stateful(setup.topology, sink, seen, stateful);
-  return stateful;
-}
-
 void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
                     QueryProgress& progress) {
   const auto& topology = setup.topology;
@@ -115,7 +90,16 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
           floor_to_milliseconds(static_cast<std::int64_t>(mean))};
     }
   }
-  for (const auto i : stateful_operators(setup)) {
+  std::vector<std::size_t> stateful;
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (topology.nodes[i].stateful && topology.nodes[i].kind == TopologyNode::Kind::op) {
+      stateful.push_back(i);
+    }
+  }
+  std::stable_sort(stateful.begin(), stateful.end(), [&](std::size_t a, std::size_t b) {
+    return topology.nodes[a].place < topology.nodes[b].place;
+  });
+  for (const auto i : stateful) {
     const auto& node = topology.nodes[i];
     const auto& metrics = nodes[i].metrics;
     StateOperatorProgress state;

@@ -34,14 +34,17 @@ class MemoryStore final : public SnapshotStore {
  public:
   void apply(OperatorId op, std::string_view changelog) override {
     auto& entries = operators_[op];
-    read_changelog(changelog, [&](const Change& change) {
-      const auto key = std::pair(change.key_group, std::string(change.key));
-      if (change.put) {
-        entries.insert_or_assign(key, std::string(change.value));
-      } else {
-        entries.erase(key);
-      }
-    });
+    read_changelog(changelog, [&](const Change& change) { apply_one(entries, change); });
+    if (entries.empty()) {
+      operators_.erase(op);
+    }
+  }
+
+  void apply_distinct(OperatorId op, std::vector<Change> changes) override {
+    auto& entries = operators_[op];
+    for (const auto& change : changes) {
+      apply_one(entries, change);
+    }
     if (entries.empty()) {
       operators_.erase(op);
     }
@@ -119,7 +122,18 @@ class MemoryStore final : public SnapshotStore {
   }
 
   using Key = std::pair<std::uint32_t, std::string>;
-  std::map<OperatorId, std::map<Key, std::string>> operators_;
+  using Entries = std::map<Key, std::string>;
+
+  static void apply_one(Entries& entries, const Change& change) {
+    const auto key = std::pair(change.key_group, std::string(change.key));
+    if (change.put) {
+      entries.insert_or_assign(key, std::string(change.value));
+    } else {
+      entries.erase(key);
+    }
+  }
+
+  std::map<OperatorId, Entries> operators_;
 };
 
 }  // namespace

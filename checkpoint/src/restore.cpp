@@ -62,16 +62,16 @@ std::int64_t committed_through(const std::vector<StoredEntry>& entries) {
 
 }  // namespace
 
-std::uint64_t apply_changes(Epoch epoch, const std::vector<TaskChanges>& changes,
-                            const StateFiles& files, SnapshotStore& store) {
+std::uint64_t add_changes(Epoch epoch, const std::vector<TaskChanges>& changes,
+                          const StateFiles& files, ChangelogFold& fold) {
   std::uint64_t bytes = 0;
   for (const auto& task : changes) {
     if (task.file) {
       const auto body = files.load(FileKind::changes, *task.file, epoch_text(epoch));
-      store.apply(task.op, body);
+      fold.add(task.op, body);
       bytes += body.size();
     } else {
-      store.apply(task.op, task.inline_bytes);
+      fold.add(task.op, task.inline_bytes);
       bytes += task.inline_bytes.size();
     }
   }
@@ -90,17 +90,20 @@ Restored restore_query(std::vector<StoredEntry> entries, const StateFiles& files
   }
   const auto last_epoch = by_epoch.rbegin()->first;
   auto& newest = std::get<EpochEntry>(by_epoch.rbegin()->second->entry);
-  auto epoch = Epoch{0};
+  std::uint64_t unfolded = number(last_epoch) + 1;
   if (newest.snapshot) {
     const auto owner = "the snapshot of " + epoch_text(newest.snapshot->epoch);
     store.load(newest.snapshot->files,
                [&](const StateFile& file) { return files.load(FileKind::snapshot, file, owner); });
-    epoch = next(newest.snapshot->epoch);
+    unfolded = number(last_epoch) - number(newest.snapshot->epoch);
   }
-  for (; epoch <= last_epoch; epoch = next(epoch)) {
+  ChangelogFold fold;
+  for (std::uint64_t i = 0; i < unfolded; ++i) {
+    const Epoch epoch{number(last_epoch) - i};
     const auto& entry = std::get<EpochEntry>(decision(by_epoch, epoch).entry);
-    restored.replayed_bytes += apply_changes(epoch, entry.changes, files, store);
+    restored.replayed_bytes += add_changes(epoch, entry.changes, files, fold);
   }
+  fold.apply_to(store);
   for (auto n = Epoch{static_cast<std::uint64_t>(restored.query.committed_through + 1)};
        n <= last_epoch; n = next(n)) {
     auto& stored = decision(by_epoch, n);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "changelog_fold.hpp"
 #include "entry_codec.hpp"
 #include "snapshot_store.hpp"
 #include "state_files.hpp"
@@ -22,8 +23,8 @@ struct Restored {
 Restored restore_query(std::vector<StoredEntry> entries, const StateFiles& files,
                        SnapshotStore& store);
 
-/// Applies the changes of one decided epoch; returns their bytes.
-std::uint64_t apply_changes(Epoch epoch, const std::vector<TaskChanges>& changes,
-                            const StateFiles& files, SnapshotStore& store);
+/// Adds the changes of one decided epoch; later epochs come first. Returns their bytes.
+std::uint64_t add_changes(Epoch epoch, const std::vector<TaskChanges>& changes,
+                          const StateFiles& files, ChangelogFold& fold);
 
 }  // namespace libstream::checkpoint

@@ -1,3 +1,5 @@
+#include "change_order.hpp"
+#include "changelog_fold.hpp"
 #include "snapshot_store.hpp"
 
 #include <libstream/error.hpp>
@@ -22,8 +24,8 @@ namespace {
 
 constexpr std::size_t operator_size = 4;
 constexpr std::size_t prefix_size = operator_size + 2;
-/// From here on a changelog is sorted and handed over as a table: no memtable, no second write.
-constexpr std::size_t ingest_size = std::size_t{4} << 20;
+/// From here on changes are sorted and handed over as a table: no memtable, no second write.
+constexpr std::size_t ingest_changes = std::size_t{1} << 15;
 
 void check(const rocksdb::Status& status, const std::string& path, const std::string& action) {
   if (!status.ok()) {
@@ -132,15 +134,21 @@ class RocksStore final : public SnapshotStore {
   }
 
   void apply(OperatorId op, std::string_view changelog) override {
-    if (changelog.size() >= ingest_size) {
-      ingest(op, changelog);
+    ChangelogFold fold;
+    fold.add(op, changelog);
+    fold.apply_to(*this);
+  }
+
+  void apply_distinct(OperatorId op, std::vector<Change> changes) override {
+    if (changes.size() >= ingest_changes) {
+      ingest(op, changes);
       return;
     }
     rocksdb::WriteBatch batch;
-    read_changelog(changelog, [&](const Change& change) {
+    for (const auto& change : changes) {
       const auto key = full_key(op, change.key_group, change.key);
       check(change.put ? batch.Put(key, slice(change.value)) : batch.Delete(key), path_, "write");
-    });
+    }
     rocksdb::WriteOptions options;
     options.disableWAL = true;
     check(database_->Write(options, &batch), path_, "write");
@@ -275,22 +283,16 @@ class RocksStore final : public SnapshotStore {
     check(checkpoint->CreateCheckpoint(target), path_, "make a snapshot");
   }
 
-  void ingest(OperatorId op, std::string_view changelog) {
-    // The last change of a key counts.
-    std::map<std::string, std::pair<bool, std::string_view>, std::less<>> sorted;
-    read_changelog(changelog, [&](const Change& change) {
-      sorted.insert_or_assign(full_key(op, change.key_group, change.key),
-                              std::pair(change.put, change.value));
-    });
-    if (sorted.empty()) {
-      return;
-    }
+  void ingest(OperatorId op, const std::vector<Change>& changes) {
     const auto file = directory_ + "/ingest";
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), database_options());
     check(writer.Open(file), file, "open");
-    for (const auto& [key, change] : sorted) {
-      check(change.first ? writer.Put(key, slice(change.second)) : writer.Delete(key), file,
-            "write");
+    std::string key;
+    for (const std::uint32_t i : order_of(changes)) {
+      const auto& change = changes[i];
+      key = prefix(op, change.key_group);
+      key += change.key;
+      check(change.put ? writer.Put(key, slice(change.value)) : writer.Delete(key), file, "write");
     }
     check(writer.Finish(), file, "write");
     rocksdb::IngestExternalFileOptions options;

@@ -22,6 +22,8 @@ using ReadSnapshotFile = std::function<std::string(const StateFile& file)>;
 /// A StateStore whose whole content can be kept as files and taken back. One thread at a time.
 class SnapshotStore : public StateStore {
  public:
+  /// Applies changes of one operator, at most one a key, in any order.
+  virtual void apply_distinct(OperatorId op, std::vector<Change> changes) = 0;
   /// Files of the content as it is now; unchanged files of the last snapshot saved or loaded are
   /// named again, not written again. No content: no files.
   virtual std::vector<StateFile> save(const WriteSnapshotFile& write) = 0;

@@ -24,6 +24,10 @@ namespace {
 constexpr std::int64_t uncommitted_bound = 1024;
 /// Decided changes that may wait for `maintain`; beyond, `decide` folds them itself.
 constexpr std::size_t unfolded_bound = 1024;
+/// Changes wait until a snapshot is due, so that a key that changes in every epoch is stored once;
+/// but no more of them than this: those in entries take memory, all of them time to fold.
+constexpr std::uint64_t unfolded_inline_bytes = 16ULL << 20;
+constexpr std::uint64_t unfolded_file_bytes = 256ULL << 20;
 
 class LockedReader final : public StateReader {
  public:
@@ -102,6 +106,12 @@ class DurableTerm final : public Term {
     Epoch epoch{};
     std::vector<TaskChanges> changes;
   };
+  struct Unfolded {
+    std::deque<Decided> epochs;
+    std::uint64_t inline_bytes = 0;
+    std::uint64_t file_bytes = 0;
+    std::uint64_t bytes() const { return inline_bytes + file_bytes; }
+  };
 
   void restore();
   void check_alive() const;
@@ -114,7 +124,9 @@ class DurableTerm final : public Term {
   void append(StoredEntry stored);
   void spill(StoredEntry& stored);
   void fold();
-  void apply(const Decided& decided);
+  void apply(const Unfolded& unfolded);
+  bool snapshot_due() const;
+  bool fold_due() const;
   void save_snapshot();
   void clean();
   std::set<std::string> snapshot_in_work() const;
@@ -138,7 +150,7 @@ class DurableTerm final : public Term {
   std::exception_ptr fault_;  ///< why this term has ended
   std::int64_t decided_ = -1;
   std::int64_t committed_ = -1;
-  std::deque<Decided> unfolded_;
+  Unfolded unfolded_;
   std::optional<SnapshotReference> snapshot_;  ///< newest complete one
   Retention retention_;
 };
@@ -226,7 +238,7 @@ void DurableTerm::decide(EpochEntry entry) {
     entry.term = number_;
     entry.committed_through = committed_;
     entry.snapshot = snapshot_;
-    overdue = unfolded_.size() >= unfolded_bound;
+    overdue = unfolded_.epochs.size() >= unfolded_bound;
   }
   if (overdue) {
     const std::lock_guard lock(maintain_mutex_);
@@ -240,7 +252,11 @@ void DurableTerm::decide(EpochEntry entry) {
   ++decided_;
   retention_.add(stored);
   auto& decided = std::get<EpochEntry>(stored.entry);
-  unfolded_.push_back({decided.epoch, std::move(decided.changes)});
+  for (const auto& changes : decided.changes) {
+    unfolded_.inline_bytes += changes.inline_bytes.size();
+    unfolded_.file_bytes += changes.file ? changes.file->size : 0;
+  }
+  unfolded_.epochs.push_back({decided.epoch, std::move(decided.changes)});
 }
 
 void DurableTerm::committed(Epoch epoch) {
@@ -254,37 +270,55 @@ void DurableTerm::committed(Epoch epoch) {
 void DurableTerm::maintain() {
   check_alive();
   const std::lock_guard lock(maintain_mutex_);
-  fold();
-  save_snapshot();
+  if (snapshot_due()) {
+    fold();
+    save_snapshot();
+  } else if (fold_due()) {
+    fold();
+  }
   clean();
 }
 
-void DurableTerm::fold() {
-  for (;;) {
-    Decided next;
-    {
-      const std::lock_guard lock(mutex_);
-      if (unfolded_.empty()) {
-        return;
-      }
-      next = std::move(unfolded_.front());
-      unfolded_.pop_front();
-    }
-    try {
-      apply(next);
-    } catch (const Error&) {
-      // A store that took half of an epoch is none: no snapshot may come of it.
-      const std::lock_guard lock(mutex_);
-      fault_ = std::current_exception();
-      throw;
-    }
-    folded_ = static_cast<std::int64_t>(libstream::number(next.epoch));
-  }
+bool DurableTerm::snapshot_due() const {
+  const std::lock_guard lock(mutex_);
+  return decided_ > saved_ &&
+         (static_cast<std::uint64_t>(decided_ - saved_) >= options_.snapshot_epochs ||
+          unsaved_bytes_ + unfolded_.bytes() >= options_.snapshot_bytes);
 }
 
-void DurableTerm::apply(const Decided& decided) {
+bool DurableTerm::fold_due() const {
+  const std::lock_guard lock(mutex_);
+  return unfolded_.inline_bytes >= unfolded_inline_bytes ||
+         unfolded_.file_bytes >= unfolded_file_bytes;
+}
+
+void DurableTerm::fold() {
+  Unfolded unfolded;
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(unfolded, unfolded_);
+  }
+  if (unfolded.epochs.empty()) {
+    return;
+  }
   try {
-    unsaved_bytes_ += apply_changes(decided.epoch, decided.changes, *files_, *store_);
+    apply(unfolded);
+  } catch (const Error&) {
+    // A store that took part of the changes is none: no snapshot may come of it.
+    const std::lock_guard lock(mutex_);
+    fault_ = std::current_exception();
+    throw;
+  }
+  folded_ = static_cast<std::int64_t>(libstream::number(unfolded.epochs.back().epoch));
+}
+
+void DurableTerm::apply(const Unfolded& unfolded) {
+  try {
+    ChangelogFold fold;
+    for (auto it = unfolded.epochs.rbegin(); it != unfolded.epochs.rend(); ++it) {
+      unsaved_bytes_ += add_changes(it->epoch, it->changes, *files_, fold);
+    }
+    fold.apply_to(*store_);
   } catch (const Error& error) {
     prefer_lost(error);
     throw;
@@ -292,12 +326,6 @@ void DurableTerm::apply(const Decided& decided) {
 }
 
 void DurableTerm::save_snapshot() {
-  const bool due = folded_ > saved_ &&
-                   (static_cast<std::uint64_t>(folded_ - saved_) >= options_.snapshot_epochs ||
-                    unsaved_bytes_ >= options_.snapshot_bytes);
-  if (!due) {
-    return;
-  }
   SnapshotReference snapshot{Epoch{static_cast<std::uint64_t>(folded_)}, {}};
   snapshot.files = store_->save([&](const std::string& suffix, std::string_view body) {
     return files_->store(FileKind::snapshot, suffix, body);

@@ -339,7 +339,7 @@ class Results {
 }  // namespace
 
 ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
-                                   OperatorId id) {
+                                   const Identity& identity) {
   if (plan.keys.empty() && plan.expressions.empty()) {
     fail("MISSING_AGGREGATION",
          "agg: there is nothing to aggregate; name at least one aggregate, "
@@ -351,7 +351,8 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
 
   const auto& below = keys.below();
   auto node = node_above(ResolvedPlan::Kind::aggregate, {below});
-  node->id = id;
+  node->id = identity.id;
+  node->place = identity.place;
   node->name = plan.name;
   node->aggregates = results.calls();
   node->session_key = keys.session_key();

@@ -11,12 +11,13 @@ std::string name_of(const LogicalPlan& plan) {
 }
 
 std::shared_ptr<ResolvedPlan> same_columns(ResolvedPlan::Kind kind, const LogicalPlan& plan,
-                                           const ResolvedPtr& input, OperatorId id) {
+                                           const ResolvedPtr& input, const Identity& identity) {
   auto node = node_above(kind, {input});
   node->schema = input->schema;
   node->event_times = input->event_times;
   node->qualifier = input->qualifier;
-  node->id = id;
+  node->id = identity.id;
+  node->place = identity.place;
   node->name = plan.name;
   return node;
 }
@@ -48,9 +49,10 @@ void check_event_times(const LogicalPlan& plan, const ResolvedPlan& input) {
 
 }  // namespace
 
-ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id) {
+ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
+                                const Identity& identity) {
   check_event_times(plan, *input);
-  auto node = same_columns(ResolvedPlan::Kind::deduplicate, plan, input, id);
+  auto node = same_columns(ResolvedPlan::Kind::deduplicate, plan, input, identity);
   std::set<std::uint32_t> keys;
   for (const auto& key : plan.keys) {
     if (key.node().kind != ExpressionNode::Kind::column) {
@@ -74,12 +76,13 @@ ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& inpu
   return node;
 }
 
-ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id) {
+ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
+                          const Identity& identity) {
   if (plan.count < 0) {
     fail("INVALID_LIMIT", "limit: " + std::to_string(plan.count) +
                               " rows is below zero; give the number of rows to keep");
   }
-  auto node = same_columns(ResolvedPlan::Kind::limit, plan, input, id);
+  auto node = same_columns(ResolvedPlan::Kind::limit, plan, input, identity);
   node->count = plan.count;
   return node;
 }

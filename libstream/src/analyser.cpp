@@ -90,16 +90,16 @@ class Analyser {
              "behind the aggregation or the source that it names");
   }
 
-  OperatorId identity(const LogicalPlan& plan, std::uint32_t& counter) {
+  Identity identity(const LogicalPlan& plan, std::uint32_t& counter) {
     const auto place = counter++;
-    if (plan.name.empty()) return OperatorId{place};
+    if (plan.name.empty()) return {OperatorId{place}, place};
     const auto id = named_id | hash_of_name(plan.name);
     const auto [other, added] = names_.emplace(id, plan.name);
     if (!added) {
       fail("DUPLICATE_OPERATOR_NAME", "named(\"" + plan.name + "\") and named(\"" + other->second +
                                           "\") stand for the same state; choose another name");
     }
-    return OperatorId{id};
+    return {OperatorId{id}, place};
   }
 
   ResolvedPtr source(const PlanPtr& plan) {
@@ -110,7 +110,7 @@ class Analyser {
     node->source = plan->source;
     node->streaming = plan->source.streaming;
     node->schema = schemas_(plan->source);
-    node->id = identity(*plan, source_count_);
+    node->id = identity(*plan, source_count_).id;
     node->name = plan->name;
     sources_.emplace(plan.get(), node);
     return node;

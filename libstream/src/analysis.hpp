@@ -69,14 +69,22 @@ std::string unused_name(std::string name, const Schema& schema);
 /// "known columns: a, b", or "did you mean a?" where one resembles `name`.
 std::string candidates(std::string_view name, const Schema& schema);
 
+/// Of a stateful operator: that of its state, and its place in the plan, the sink's end first.
+struct Identity {
+  OperatorId id{};
+  std::uint32_t place = 0;
+};
+
 // Operators with a file of their own.
 ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input);
 ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, const Item& array,
                            std::size_t position, bool outer);
 ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
-                                   OperatorId id);
-ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id);
-ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input, OperatorId id);
+                                   const Identity& identity);
+ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
+                                const Identity& identity);
+ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
+                          const Identity& identity);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
 
 }  // namespace libstream::analysis

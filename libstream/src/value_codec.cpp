@@ -160,21 +160,4 @@ void decode_value(std::string_view& bytes, ColumnBuilder& builder) {
   }
 }
 
-void encode_rows(std::span<const Column* const> columns, std::size_t rows, std::string& storage,
-                 std::vector<StringView>& keys) {
-  storage.clear();
-  keys.resize(rows);
-  // Lengths first: the storage may move while it grows.
-  std::vector<std::size_t> ends(rows);
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (const Column* column : columns) encode_value(*column, i, storage);
-    ends[i] = storage.size();
-  }
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    keys[i] = StringView(std::string_view(storage).substr(begin, ends[i] - begin));
-    begin = ends[i];
-  }
-}
-
 }  // namespace libstream

@@ -58,22 +58,6 @@ const std::uint64_t* GroupTable::words_of(const Column& column, std::size_t rows
   return words_.data();
 }
 
-bool GroupTable::same_key(const std::byte* row, std::uint64_t key) const {
-  return word_at(row + key_offset) == key;
-}
-
-bool GroupTable::same_key(const std::byte* row, const StringView& key) const {
-  // Two words each: length and prefix, then the rest or a pointer.
-  std::uint64_t mine[2];
-  std::uint64_t theirs[2];
-  std::memcpy(mine, row + key_offset, sizeof mine);
-  std::memcpy(theirs, &key, sizeof theirs);
-  if (mine[0] != theirs[0]) return false;
-  if (mine[1] == theirs[1]) return true;
-  return !key.is_inline() &&
-         std::memcmp(text_at(row + key_offset).pointer, key.pointer, key.length) == 0;
-}
-
 void GroupTable::store_key(std::byte* row, std::uint64_t key) {
   std::memcpy(row + key_offset, &key, sizeof key);
 }
@@ -157,14 +141,12 @@ ColumnPtr GroupTable::text_keys(std::span<const Group> groups) const {
 }
 
 std::vector<ColumnPtr> GroupTable::encoded_keys(std::span<const Group> groups) const {
-  std::vector<ColumnBuilder> builders;
-  for (const Field& field : fields_) builders.emplace_back(field.type, groups.size());
-  for (const Group group : groups) {
-    std::string_view bytes = text_at(row(group) + key_offset).view();
-    for (ColumnBuilder& builder : builders) decode_value(bytes, builder);
+  std::vector<std::string_view> keys(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    keys[i] = text_at(row(groups[i]) + key_offset).view();
   }
   std::vector<ColumnPtr> columns;
-  for (ColumnBuilder& builder : builders) columns.push_back(builder.finish());
+  for (const Field& field : fields_) columns.push_back(decode_rows(field.type, keys));
   return columns;
 }
 

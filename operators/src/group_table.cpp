@@ -10,8 +10,7 @@ namespace libstream {
 namespace {
 
 constexpr std::size_t first_capacity = 1024;
-constexpr std::size_t slots_ahead = 24;
-constexpr std::size_t rows_ahead = 10;
+constexpr std::size_t block_rows = 64;
 
 std::uint64_t make_slot(std::uint64_t hash, GroupTable::Group group) {
   return (std::uint64_t{group} + 1) << 32 | (hash & 0xffffffffU);
@@ -88,39 +87,66 @@ void GroupTable::find(std::span<const ColumnPtr> keys, std::size_t rows,
 template <class Key>
 void GroupTable::probe(const Key* keys, const std::uint64_t* validity, std::size_t rows,
                        const std::uint64_t* hashes) {
-  const std::uint64_t* slots = slots_.get();
-  std::size_t mask = capacity_ - 1;
-  for (std::size_t i = 0; i < rows; ++i) {
-    if (i + slots_ahead < rows) __builtin_prefetch(&slots[hashes[i + slots_ahead] & mask]);
-    if (i + rows_ahead < rows) {
-      const std::uint64_t slot = slots[hashes[i + rows_ahead] & mask];
-      if (slot != 0) __builtin_prefetch(row(group_of(slot)));
+  for (std::size_t i = 0; i < std::min(rows, block_rows); ++i) {
+    __builtin_prefetch(&slots_[hashes[i] & (capacity_ - 1)]);
+  }
+  Group candidates[block_rows];
+  for (std::size_t begin = 0; begin < rows; begin += block_rows) {
+    const std::size_t count = std::min(block_rows, rows - begin);
+    const std::size_t following = std::min(block_rows, rows - begin - count);
+    const std::uint64_t* slots = slots_.get();
+    const std::size_t mask = capacity_ - 1;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t hash = hashes[begin + i];
+      std::size_t position = hash & mask;
+      std::uint64_t slot = slots[position];
+      while (slot != 0 && static_cast<std::uint32_t>(slot) != static_cast<std::uint32_t>(hash)) {
+        position = (position + 1) & mask;
+        slot = slots[position];
+      }
+      candidates[i] = slot == 0 ? none : group_of(slot);
+      if (slot != 0) __builtin_prefetch(row(candidates[i]), 1);
+      if (i < following) __builtin_prefetch(&slots[hashes[begin + count + i] & mask]);
     }
-    if (validity != nullptr && !((validity[i >> 6] >> (i & 63)) & 1)) {
-      groups_[i] = null_group(static_cast<std::uint32_t>(i));
-      rows_[i] = row(groups_[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = begin + i;
+      if (validity != nullptr && !((validity[at >> 6] >> (at & 63)) & 1)) {
+        groups_[at] = null_group(static_cast<std::uint32_t>(at));
+        rows_[at] = row(groups_[at]);
+        continue;
+      }
+      if (candidates[i] != none) {
+        std::byte* candidate = row(candidates[i]);
+        if (same_key(candidate, keys[at])) {
+          groups_[at] = candidates[i];
+          rows_[at] = candidate;
+          continue;
+        }
+      }
+      // New, made by a row of this very block, or behind another key with the same 32 bits.
+      probe_one(keys[at], hashes[at], at);
+    }
+  }
+}
+
+template <class Key>
+void GroupTable::probe_one(const Key& key, std::uint64_t hash, std::size_t row_number) {
+  const std::size_t mask = capacity_ - 1;
+  for (std::size_t position = hash & mask;; position = (position + 1) & mask) {
+    const std::uint64_t slot = slots_[position];
+    Group group = none;
+    if (slot == 0) {
+      group = create(key, static_cast<std::uint32_t>(row_number));
+      place(hash, group, position);
+    } else if (static_cast<std::uint32_t>(slot) == static_cast<std::uint32_t>(hash) &&
+               same_key(row(group_of(slot)), key)) {
+      group = group_of(slot);
+    } else {
       continue;
     }
-    const std::uint64_t hash = hashes[i];
-    for (std::size_t position = hash & mask;; position = (position + 1) & mask) {
-      const std::uint64_t slot = slots[position];
-      if (slot == 0) {
-        const Group group = create(keys[i], static_cast<std::uint32_t>(i));
-        place(hash, group, position);
-        slots = slots_.get();
-        mask = capacity_ - 1;
-        groups_[i] = group;
-        rows_[i] = row(group);
-        break;
-      }
-      if (static_cast<std::uint32_t>(slot) != static_cast<std::uint32_t>(hash)) continue;
-      std::byte* candidate = row(group_of(slot));
-      if (same_key(candidate, keys[i])) {
-        groups_[i] = group_of(slot);
-        rows_[i] = candidate;
-        break;
-      }
-    }
+    groups_[row_number] = group;
+    rows_[row_number] = row(group);
+    return;
   }
 }
 

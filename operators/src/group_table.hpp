@@ -5,6 +5,7 @@
 #include <libstream/column.hpp>
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <span>
@@ -25,8 +26,8 @@ struct GroupHeader {
 ///
 /// Open addressing, linear probing; a slot is 32 bits of hash and the group's number, so that
 /// growing and deleting read neither keys nor rows. Slot positions come from the low bits of the
-/// hash; its top bits choose the key group. While row i is looked up, the slots of rows further on
-/// and the group rows of nearer ones are fetched.
+/// hash; its top bits choose the key group. Rows are looked up a block at a time: while one block's
+/// slots are read and its group rows fetched, the next block's slots are on their way.
 class GroupTable {
  public:
   using Group = std::uint32_t;
@@ -75,6 +76,8 @@ class GroupTable {
   void probe(const Key* keys, const std::uint64_t* validity, std::size_t rows,
              const std::uint64_t* hashes);
   template <class Key>
+  void probe_one(const Key& key, std::uint64_t hash, std::size_t row_number);
+  template <class Key>
   Group create(const Key& key, std::uint32_t by);
   Group allocate_group();
   Group null_group(std::uint32_t by);
@@ -82,8 +85,8 @@ class GroupTable {
   void grow();
   void erase_slot(std::uint64_t hash, Group group);
   const std::uint64_t* words_of(const Column& column, std::size_t rows);
-  bool same_key(const std::byte* row, std::uint64_t key) const;
-  bool same_key(const std::byte* row, const StringView& key) const;
+  static bool same_key(const std::byte* row, std::uint64_t key);
+  static bool same_key(const std::byte* row, const StringView& key);
   void store_key(std::byte* row, std::uint64_t key);
   void store_key(std::byte* row, StringView key);
   void release_key(Group group);
@@ -116,5 +119,26 @@ class GroupTable {
   std::string encoded_;
   std::vector<StringView> encoded_views_;
 };
+
+// In the header for the probe loop, which calls them for every row.
+inline bool GroupTable::same_key(const std::byte* row, std::uint64_t key) {
+  std::uint64_t mine;
+  std::memcpy(&mine, row + key_offset, sizeof mine);
+  return mine == key;
+}
+
+inline bool GroupTable::same_key(const std::byte* row, const StringView& key) {
+  // Two words each: length and prefix, then the rest or a pointer.
+  std::uint64_t mine[2];
+  std::uint64_t theirs[2];
+  std::memcpy(mine, row + key_offset, sizeof mine);
+  std::memcpy(theirs, &key, sizeof theirs);
+  if (mine[0] != theirs[0]) return false;
+  if (mine[1] == theirs[1]) return true;
+  if (key.is_inline()) return false;
+  const char* text;
+  std::memcpy(&text, &mine[1], sizeof text);
+  return std::memcmp(text, key.pointer, key.length) == 0;
+}
 
 }  // namespace libstream

@@ -101,7 +101,6 @@ class Planner {
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
     topology_.watermark_policy = watermark_policy();
-    build_sources(*plan);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
@@ -195,12 +194,6 @@ class Planner {
     return {};
   }
 
-  /// Sources come first, in the order of the plan: offsets go by it.
-  void build_sources(const ResolvedPlan& plan) {
-    if (plan.kind == Kind::source) source(plan);
-    for (const auto& input : plan.inputs) build_sources(*input);
-  }
-
   Built source(const ResolvedPlan& plan) {
     const auto known = sources_.find(plan.id);
     if (known != sources_.end()) return known->second;
@@ -269,10 +262,8 @@ class Planner {
   }
 
   Built united(const ResolvedPlan& plan) {
-    // From the last to the first: progress tells stateful operators from the sink's end on, and the
-    // first input's come first there.
-    std::vector<Built> inputs(plan.inputs.size());
-    for (std::size_t i = inputs.size(); i-- > 0;) inputs[i] = build(plan.inputs[i]);
+    std::vector<Built> inputs;
+    for (const auto& input : plan.inputs) inputs.push_back(build(input));
     const auto equal = std::all_of(inputs.begin(), inputs.end(), [&](const Built& input) {
       return input.parallelism == inputs[0].parallelism;
     });
@@ -398,6 +389,7 @@ class Planner {
   static void make_stateful(TopologyNode& node, const ResolvedPlan& plan, std::string state_name) {
     node.stateful = true;
     node.id = plan.id;
+    node.place = plan.place;
     node.state_name = std::move(state_name);
     node.state_signature = signature_of(plan);
     if (!plan.name.empty()) node.explain = "\nnamed \"" + plan.name + "\"";

@@ -65,7 +65,8 @@ struct ResolvedPlan {
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
   OperatorId id{};
-  std::string name;  ///< given by `.named()`
+  std::uint32_t place = 0;  ///< among the stateful operators of the plan, the sink's end first
+  std::string name;         ///< given by `.named()`
 
   bool carries_event_time(std::uint32_t output_column) const;
 };

@@ -47,6 +47,7 @@ struct TopologyNode {
   /// Identity of state across restarts; set for sources (their paths) and stateful operators.
   bool stateful = false;
   OperatorId id{};
+  std::uint32_t place = 0;      ///< among the stateful operators of the plan, the sink's end first
   std::string state_name;       ///< "stateStoreSave", … as progress names the operator
   std::string state_signature;  ///< kind, key and value schemas: must match at a restart
 

@@ -17,10 +17,12 @@ void encode_value(const Column& column, std::size_t row, std::string& bytes);
 /// Error(corrupt).
 void decode_value(std::string_view& bytes, ColumnBuilder& builder);
 
-/// The rows of several columns at once, one key a row: sets `keys[i]` to row i's bytes, which live
-/// in `storage`.
+/// The rows of several columns at once, column by column, as encode_value writes them: sets
+/// `keys[i]` to row i's bytes, which live in `storage`.
 void encode_rows(std::span<const Column* const> columns, std::size_t rows, std::string& storage,
                  std::vector<StringView>& keys);
+/// The next value of every key as a column; cuts it off the keys.
+ColumnPtr decode_rows(const DataType& type, std::span<std::string_view> keys);
 
 /// The bits of a double by which equal keys are equal.
 std::uint64_t canonical_bits(double value);

@@ -1,0 +1,183 @@
+// The keyed aggregation alone, without an engine: rows per CPU second for kinds and numbers of
+// keys, in update mode with one barrier a million rows, and bytes a key. One JSON line a case.
+#include <libstream/bound_expression.hpp>
+#include <libstream/column.hpp>
+#include <libstream/hash.hpp>
+#include <libstream/operators/keyed_aggregate.hpp>
+#include <libstream/operators/project.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <time.h>
+#include <vector>
+
+using namespace libstream;
+
+namespace {
+
+constexpr std::size_t rows_per_batch = 4096;
+constexpr std::size_t batches_per_epoch = 1'000'000 / rows_per_batch;
+constexpr std::size_t pool_batches = 4 * batches_per_epoch;
+constexpr int measured_epochs = 12;
+
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
+/// Counts rows; takes everything.
+class CountingOutput final : public Output {
+ public:
+  void emit(BatchPtr batch, std::size_t /*port*/) override { rows_ += batch->rows; }
+  bool full() const override { return false; }
+  bool connected(std::size_t /*port*/) const override { return false; }
+  std::uint64_t rows() const { return rows_; }
+
+ private:
+  std::uint64_t rows_ = 0;
+};
+
+enum class Keys { integers, words, pairs, windows };
+
+struct Case {
+  const char* name;
+  Keys kind;
+  std::size_t keys;
+  bool sums;  ///< count and sum, else count alone
+};
+
+ColumnPtr integers(std::size_t rows, auto&& value) {
+  const auto buffer = Buffer::allocate(rows * sizeof(std::int64_t));
+  for (std::size_t i = 0; i < rows; ++i) buffer->as<std::int64_t>()[i] = value(i);
+  return Column::fixed(TypeId::bigint, rows, buffer);
+}
+
+ColumnPtr words(std::size_t rows, auto&& value) {
+  ColumnBuilder builder(TypeId::string, rows);
+  for (std::size_t i = 0; i < rows; ++i) builder.append_string("w" + std::to_string(value(i)));
+  return builder.finish();
+}
+
+/// Tumbling windows of an hour, as assign_windows makes them.
+ColumnPtr windows(std::size_t rows, auto&& hour) {
+  const auto bound = [&](std::int64_t offset) {
+    const auto buffer = Buffer::allocate(rows * sizeof(std::int64_t));
+    for (std::size_t i = 0; i < rows; ++i) {
+      buffer->as<std::int64_t>()[i] = (hour(i) + offset) * 3'600'000'000;
+    }
+    return Column::fixed(TypeId::timestamp, rows, buffer);
+  };
+  const auto type =
+      DataType::structure({{"start", TypeId::timestamp, true}, {"end", TypeId::timestamp, true}});
+  return Column::structure(type, rows, {bound(0), bound(1)});
+}
+
+BatchPtr make(const Case& wanted, std::uint64_t first) {
+  const auto key = [&](std::size_t i) {
+    return static_cast<std::int64_t>(hash_word(first + i) % wanted.keys);
+  };
+  const auto part = [&](std::size_t i) { return key(i) % 100; };
+  const auto rest = [&](std::size_t i) { return key(i) / 100; };
+  std::vector<ColumnPtr> columns;
+  switch (wanted.kind) {
+    case Keys::integers:
+      columns = {integers(rows_per_batch, key)};
+      break;
+    case Keys::words:
+      columns = {words(rows_per_batch, key)};
+      break;
+    case Keys::pairs:
+      columns = {integers(rows_per_batch, part), integers(rows_per_batch, rest)};
+      break;
+    case Keys::windows:
+      columns = {words(rows_per_batch, part), windows(rows_per_batch, rest)};
+      break;
+  }
+  columns.push_back(integers(rows_per_batch, [](std::size_t i) { return std::int64_t(i); }));
+  return make_batch(std::move(columns), rows_per_batch);
+}
+
+AggregateSpec spec_of(const Case& wanted, const Batch& sample) {
+  AggregateSpec spec;
+  spec.mode = OutputMode::update;
+  const std::size_t keys = sample.columns.size() - 1;
+  for (std::uint32_t i = 0; i < keys; ++i) {
+    spec.keys.push_back(i);
+    spec.key_fields.push_back({"k" + std::to_string(i), sample.columns[i]->type(), true});
+  }
+  if (wanted.kind == Keys::windows) spec.time_key = 1;
+  spec.aggregates.push_back({resolve_aggregate("count", {}, {}, false), {}, nullptr, "count"});
+  if (wanted.sums) {
+    const Field field{"v", TypeId::bigint, true};
+    spec.aggregates.push_back({resolve_aggregate("sum", std::vector{field.type}, {}, false),
+                               {bound_column(static_cast<std::uint32_t>(keys), field)},
+                               nullptr,
+                               "sum"});
+  }
+  return spec;
+}
+
+void run(const Case& wanted) {
+  std::vector<BatchPtr> pool;
+  for (std::size_t b = 0; b < pool_batches; ++b) pool.push_back(make(wanted, b * rows_per_batch));
+  const auto op = keyed_aggregate(spec_of(wanted, *pool[0]))({0, 1, 128});
+  op->restore(empty_state(), Watermark{0});
+  CountingOutput output;
+  double updating = 0;
+  double ending = 0;
+  std::size_t next = 0;
+  std::uint64_t changed = 0;
+  // The first passes over the pool make the groups.
+  const int first_epochs = static_cast<int>(pool_batches / batches_per_epoch);
+  for (int epoch = 0; epoch < first_epochs + measured_epochs; ++epoch) {
+    const bool measured = epoch >= first_epochs;
+    op->start({Epoch{static_cast<std::uint64_t>(epoch)}, {}});
+    const double begin = cpu_seconds();
+    for (std::size_t b = 0; b < batches_per_epoch; ++b) {
+      op->process(pool[next++ % pool.size()], 0, output);
+    }
+    const double middle = cpu_seconds();
+    op->on_barrier({Epoch{static_cast<std::uint64_t>(epoch)}, Watermark{0}}, output);
+    ChangelogWriter changes;
+    op->collect_changes(changes);
+    const double end = cpu_seconds();
+    if (!measured) continue;
+    updating += middle - begin;
+    ending += end - middle;
+    changed += changes.entries();
+  }
+  const auto metrics = op->metrics();
+  const double rows = static_cast<double>(batches_per_epoch * rows_per_batch) * measured_epochs;
+  std::printf(
+      "{\"keys\":\"%s\",\"groups\":%llu,\"rows_per_cpu_second\":%.0f,"
+      "\"update_rows_per_cpu_second\":%.0f,\"ns_per_changed_group\":%.1f,"
+      "\"bytes_per_key\":%.1f}\n",
+      wanted.name, static_cast<unsigned long long>(metrics.state_rows), rows / (updating + ending),
+      rows / updating, ending * 1e9 / static_cast<double>(std::max<std::uint64_t>(changed, 1)),
+      static_cast<double>(metrics.state_bytes) / static_cast<double>(metrics.state_rows));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<Case> cases = {
+      {"bigint 1k, count+sum", Keys::integers, 1'000, true},
+      {"bigint 100k, count+sum", Keys::integers, 100'000, true},
+      {"bigint 1M, count+sum", Keys::integers, 1'000'000, true},
+      {"words 10k, count", Keys::words, 10'000, false},
+      {"words 1M, count", Keys::words, 1'000'000, false},
+      {"two bigints 10k, count+sum", Keys::pairs, 10'000, true},
+      {"two bigints 1M, count+sum", Keys::pairs, 1'000'000, true},
+      {"string and window 10k, count+sum", Keys::windows, 10'000, true},
+      {"string and window 100k, count+sum", Keys::windows, 100'000, true},
+  };
+  // With an argument only the cases whose name holds it.
+  for (const Case& wanted : cases) {
+    if (argc < 2 || std::strstr(wanted.name, argv[1]) != nullptr) run(wanted);
+  }
+}
