@@ -1,11 +1,11 @@
-#include "key_codec.hpp"
+#include <libstream/value_codec.hpp>
 
 #include <libstream/error.hpp>
 
 #include <algorithm>
 #include <cstring>
 
-// Keys of many rows at once: the form of key_codec.hpp, written and read column by column.
+// Keys of many rows at once: the form of encode_value, written and read column by column.
 namespace libstream {
 namespace {
 
