@@ -166,10 +166,15 @@ class Replay {
     std::vector<std::size_t> places;
     std::vector<ColumnComparison> how;
     for (const auto& name : scenario_.columns) {
-      const auto index = schema.find(name);
-      if (!index) differ(place, "columns", name, schema.to_string());
-      places.push_back(*index);
-      fields.push_back(schema[*index]);
+      std::size_t index = 0;  // the first of that name that is not taken: two may share one
+      while (index < schema.size() &&
+             (!same_name(schema[index].name, name) ||
+              std::find(places.begin(), places.end(), index) != places.end())) {
+        ++index;
+      }
+      if (index == schema.size()) differ(place, "columns", name, schema.to_string());
+      places.push_back(index);
+      fields.push_back(schema[index]);
       const auto known = comparisons_.find(name);
       how.push_back(known == comparisons_.end() ? ColumnComparison{} : known->second);
     }
