@@ -2,7 +2,15 @@
 
 #include "query_run.hpp"
 
+#include <algorithm>
+
 namespace libstream {
+namespace {
+
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr std::chrono::milliseconds longest_pause{30'000};
+
+}  // namespace
 
 Coordinator::Coordinator(QuerySetup setup, std::unique_ptr<Term> term,
                          std::shared_ptr<QueryRun> query)
@@ -106,6 +114,8 @@ void Coordinator::fail(std::exception_ptr error) {
 
 void Coordinator::stop(bool finish_epoch) {
   stopping_ = true;
+  if (phase_ == Phase::pausing)
+    return close();  // with the fault: its epochs were not all committed
   if (!finish_epoch && !dropping_) {
     dropping_ = true;
     running_.reset();
@@ -158,7 +168,10 @@ bool Coordinator::may_restart() const {
 
 void Coordinator::try_close() {
   if (jobs_ > 0 || tasks_alive_) return;
-  if (may_restart()) return relaunch();
+  may_restart() ? pause() : close();
+}
+
+void Coordinator::close() {
   phase_ = Phase::closing;
   const bool clean = !error_;
   auto term = std::move(term_);
@@ -189,9 +202,20 @@ void Coordinator::closed() {
   if (!announcing_) announce(nullptr);
 }
 
+/// Gives what failed time to heal, twice as long each time.
+void Coordinator::pause() {
+  phase_ = Phase::pausing;
+  const std::chrono::milliseconds wanted = first_pause * (1 << std::min(restarts_, 10U));
+  const auto delay = std::min(wanted, longest_pause);
+  ++restarts_;
+  query_->set_status("Waiting to restart after: " + message_of(error_));
+  host_->wake_in(delay, [this] {
+    if (phase_ == Phase::pausing) relaunch();
+  });
+}
+
 /// Goes on from the last decision in a new term.
 void Coordinator::relaunch() {
-  ++restarts_;
   phase_ = Phase::launching;
   error_ = nullptr;
   dropping_ = false;

@@ -51,7 +51,7 @@ class Coordinator {
   void process_all(std::shared_ptr<std::promise<void>> waiter);
 
  private:
-  enum class Phase { launching, running, ending, closing };
+  enum class Phase { launching, running, ending, pausing, closing };
   struct Waiter {
     std::uint64_t round;  ///< first planning round that counts
     std::shared_ptr<std::promise<void>> promise;
@@ -85,7 +85,9 @@ class Coordinator {
   void end_tasks();
   void try_close();
   bool may_restart() const;
+  void pause();
   void relaunch();
+  void close();
   void closed();
   void announce(std::function<void()> event);
 

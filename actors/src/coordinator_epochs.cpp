@@ -37,17 +37,15 @@ void Coordinator::try_plan() {
   }
   planning_ = true;
   ++round_;
-  auto ranges = std::make_shared<std::vector<std::optional<PlannedRange>>>(sources_.size());
+  auto ranges = std::make_shared<std::vector<std::optional<PlannedRange>>>();
   const bool unlimited = setup_.trigger.kind == Trigger::Kind::once;
   run(
       [this, ranges, unlimited, release = std::exchange(release_, {})] {
-        std::vector<std::shared_ptr<void>> held;
-        for (const auto node : sources_) held.push_back(setup_.topology.nodes[node].source->hold());
         for (std::size_t i = 0; i < sources_.size(); ++i) {
-          auto& source = *setup_.topology.nodes[sources_[i]].source;
-          if (!release.empty() && !release[i].empty()) source.release(release[i]);
-          (*ranges)[i] = source.plan(unlimited);
+          if (release.empty() || release[i].empty()) continue;
+          setup_.topology.nodes[sources_[i]].source->release(release[i]);
         }
+        *ranges = plan_sources(setup_, unlimited);
       },
       [this, ranges] {
         planning_ = false;

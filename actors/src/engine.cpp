@@ -38,6 +38,16 @@ std::string place_of(const QuerySpec& spec, Random& random) {
   return (std::filesystem::temp_directory_path() / ("libstream-" + random.uuid())).string();
 }
 
+/// A query over bounded sources alone reads all there is in one epoch and ends.
+Trigger bounded_trigger(const Trigger& wanted) {
+  if (wanted.kind == Trigger::Kind::processing_time) {
+    throw Error(ErrorCode::analysis, "TRIGGER_WITHOUT_STREAM",
+                "trigger: this query reads no stream, so it runs once and ends; leave the trigger "
+                "out, or begin with read_stream()");
+  }
+  return Trigger::once();
+}
+
 std::string host_name() {
   char name[256] = {};
   return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
@@ -66,6 +76,7 @@ std::string Session::Engine::explain(const QuerySpec& spec) {
 }
 
 Query Session::Engine::start(QuerySpec spec) {
+  if (!spec.plan->streaming()) spec.trigger = bounded_trigger(spec.trigger);
   auto topology = plan_query(spec, {options_.partitions, options_.key_groups, options_.strict},
                              options_.environment);
   auto explanation = explain(spec);

@@ -4,6 +4,7 @@
 #include <libstream/hash.hpp>
 
 #include <algorithm>
+#include <mutex>
 
 namespace libstream {
 namespace {
@@ -64,6 +65,29 @@ void open_sinks(const QuerySetup& setup, const Term& term) {
   }
 }
 
+/// Calls `step(i)` for each source. Those with a planning lock come last, all locks held: the
+/// others may block.
+template <class Step>
+void each_under_lock(const QuerySetup& setup, Step step) {
+  const auto sources = setup.sources();
+  std::vector<std::shared_ptr<std::recursive_mutex>> locks;
+  std::vector<std::size_t> locked;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if (auto lock = setup.topology.nodes[sources[i]].source->planning_lock()) {
+      locks.push_back(std::move(lock));
+      locked.push_back(i);
+    } else {
+      step(i);
+    }
+  }
+  // Each once and in one order, or two queries could wait for each other.
+  std::sort(locks.begin(), locks.end());
+  locks.erase(std::unique(locks.begin(), locks.end()), locks.end());
+  std::vector<std::unique_lock<std::recursive_mutex>> held;
+  for (const auto& lock : locks) held.emplace_back(*lock);
+  for (const auto i : locked) step(i);
+}
+
 void open_sources(const QuerySetup& setup, const Term& term, bool again) {
   const auto& last = term.restored().last;
   const auto sources = setup.sources();
@@ -84,10 +108,11 @@ void open_sources(const QuerySetup& setup, const Term& term, bool again) {
       }
       node.source->restore(committed, *term.state(node.id, 0, setup.topology.key_groups));
     }
-    const auto kind = setup.trigger.kind;
-    if (!again && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
-      node.source->freeze();
-    }
+  }
+  const auto kind = setup.trigger.kind;
+  if (!again && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
+    each_under_lock(setup,
+                    [&](std::size_t i) { setup.topology.nodes[sources[i]].source->freeze(); });
   }
 }
 
@@ -157,6 +182,15 @@ std::vector<std::uint32_t> QuerySetup::sinks() const {
   const auto late = nodes_of(topology, TopologyNode::Kind::sink, true);
   nodes.insert(nodes.end(), late.begin(), late.end());
   return nodes;
+}
+
+std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited) {
+  const auto sources = setup.sources();
+  std::vector<std::optional<PlannedRange>> ranges(sources.size());
+  each_under_lock(setup, [&](std::size_t i) {
+    ranges[i] = setup.topology.nodes[sources[i]].source->plan(unlimited);
+  });
+  return ranges;
 }
 
 std::string source_kind(const Source& source) {

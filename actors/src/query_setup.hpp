@@ -7,6 +7,7 @@
 #include <libstream/topology.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct QuerySetup {
   std::vector<std::uint32_t> sources() const;
   std::vector<std::uint32_t> sinks() const;
 };
+
+/// Plans the next epoch: a range a source. What they share a lock for, they see in one state.
+std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited);
 
 /// Names a source's kind for the checkpoint: "FileSource json" of "FileSource[json readings/]".
 std::string source_kind(const Source& source);

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <sys/statvfs.h>
 #include <system_error>
 #include <utility>
 
@@ -26,6 +27,9 @@ constexpr std::size_t operator_size = 4;
 constexpr std::size_t prefix_size = operator_size + 2;
 /// From here on changes are sorted and handed over as a table: no memtable, no second write.
 constexpr std::size_t ingest_changes = std::size_t{1} << 15;
+/// Left free for RocksDB's own small files, and looked at after so many bytes written.
+constexpr std::uint64_t reserved_space = 1U << 20;
+constexpr std::size_t checked_every = std::size_t{2} << 20;
 
 void check(const rocksdb::Status& status, const std::string& path, const std::string& action) {
   if (!status.ok()) {
@@ -123,6 +127,17 @@ std::string rocks_name(const std::string& name) {
   return {};
 }
 
+/// RocksDB aborts the process at some writes to a full disk: before it comes to that, say so.
+void require_space(const std::string& directory, std::uint64_t bytes) {
+  struct statvfs disk {};
+  if (::statvfs(directory.c_str(), &disk) != 0) return;  // whatever is wrong, the next call tells
+  const auto free = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  if (free >= bytes + reserved_space) return;
+  throw Error(ErrorCode::io, "cannot write the state cache " + directory +
+                                 ": No space left on device; make space there and start again: "
+                                 "what is decided is safe");
+}
+
 class RocksStore final : public SnapshotStore {
  public:
   explicit RocksStore(const std::string& cache_directory)
@@ -148,6 +163,10 @@ class RocksStore final : public SnapshotStore {
     for (const auto& change : changes) {
       const auto key = full_key(op, change.key_group, change.key);
       check(change.put ? batch.Put(key, slice(change.value)) : batch.Delete(key), path_, "write");
+    }
+    if (unchecked_ += batch.GetDataSize(); unchecked_ >= checked_every) {
+      require_space(path_, 2 * unchecked_);
+      unchecked_ = 0;
     }
     rocksdb::WriteOptions options;
     options.disableWAL = true;
@@ -208,7 +227,9 @@ class RocksStore final : public SnapshotStore {
     }
     const auto target = directory_ + "/snapshot";
     wipe(target);
+    require_space(path_, unchecked_);
     make_checkpoint(target);
+    unchecked_ = 0;
     std::set<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(target)) {
       names.insert(entry.path().filename().string());
@@ -265,6 +286,10 @@ class RocksStore final : public SnapshotStore {
     std::error_code error;
     std::filesystem::create_directories(path_, error);
     check_file(error, path_, "create");
+    // RocksDB makes its files as the umask says.
+    require_space(path_, 0);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
+    check_file(error, path_, "set the mode of");
     rocksdb::DB* database = nullptr;
     check(rocksdb::DB::Open(database_options(), path_, &database), path_, "open");
     database_.reset(database);
@@ -285,6 +310,10 @@ class RocksStore final : public SnapshotStore {
 
   void ingest(OperatorId op, const std::vector<Change>& changes) {
     const auto file = directory_ + "/ingest";
+    std::size_t bytes = 0;
+    for (const auto& change : changes)
+      bytes += prefix_size + change.key.size() + change.value.size();
+    require_space(path_, 2 * bytes);
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), database_options());
     check(writer.Open(file), file, "open");
     std::string key;
@@ -304,6 +333,7 @@ class RocksStore final : public SnapshotStore {
   }
 
   std::string directory_;
+  std::size_t unchecked_ = 0;  ///< bytes written since the disk was looked at
   std::string path_;
   std::unique_ptr<rocksdb::DB> database_;
   std::map<std::string, StateFile> stored_;  ///< tables of the last snapshot, by RocksDB's name

@@ -15,7 +15,11 @@ namespace libstream::checkpoint {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const std::string& action) {
-  throw Error(ErrorCode::io, "cannot " + action + " " + path + ": " + std::strerror(errno));
+  const auto error = errno;
+  throw Error(ErrorCode::io, "cannot " + action + " " + path + ": " + std::strerror(error) +
+                                 (error == EACCES || error == EPERM
+                                      ? "; make it writable for the user of this process"
+                                      : ""));
 }
 
 std::string holder_text(int descriptor) {

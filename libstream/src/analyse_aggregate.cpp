@@ -357,7 +357,7 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
   node->aggregates = results.calls();
   node->session_key = keys.session_key();
   if (node->session_key && keys.list().size() == 1 && input->streaming) {
-    fail("GLOBAL_SESSION_WINDOW",
+    fail("UNSUPPORTED_STREAMING_OPERATOR",
          "group_by: a global aggregation by session_window is not supported on "
          "streams: all rows would meet in one task; add another key");
   }

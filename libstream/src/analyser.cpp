@@ -107,6 +107,11 @@ class Analyser {
     const auto known = sources_.find(plan.get());
     if (known != sources_.end()) return known->second;
     auto node = node_above(ResolvedPlan::Kind::source, {});
+    if (!plan->source.streaming &&
+        (plan->source.format == "rate" || plan->source.format == "socket")) {
+      fail("UNBOUNDED_SOURCE",
+           "read(): the " + plan->source.format + " source has no end; begin with read_stream()");
+    }
     node->source = plan->source;
     node->streaming = plan->source.streaming;
     node->schema = schemas_(plan->source);
@@ -243,10 +248,6 @@ class Analyser {
 }  // namespace
 
 ResolvedPtr analyse(const PlanPtr& plan, const SourceSchemas& schemas, bool unique_names) {
-  if (!plan->streaming()) {
-    fail("WRITE_STREAM_NOT_ALLOWED",
-         "write_stream: the query reads no stream; begin with read_stream() instead of read()");
-  }
   auto resolved = Analyser(schemas).resolve(plan);
   for (std::size_t i = 0; unique_names && i < resolved->schema.size(); ++i) {
     const auto& name = resolved->schema[i].name;

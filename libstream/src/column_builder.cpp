@@ -225,8 +225,9 @@ void ColumnBuilder::truncate(std::size_t size) {
     for (std::size_t row = size; row < size_; ++row)
       words[row >> 6] &= ~(std::uint64_t{1} << (row & 63));
   }
-  if (type_.id() == TypeId::array && values_ != nullptr) {
-    const auto elements = reinterpret_cast<const std::int32_t*>(values_)[size];
+  if (type_.id() == TypeId::array) {
+    // Without a row yet there may be elements of one that was given up.
+    const auto elements = values_ ? reinterpret_cast<const std::int32_t*>(values_)[size] : 0;
     child(0).truncate(static_cast<std::size_t>(elements));
   }
   if (type_.id() == TypeId::structure) {

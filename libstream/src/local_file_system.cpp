@@ -13,9 +13,31 @@
 namespace libstream {
 namespace {
 
+/// What to do about it, where that is known.
+std::string way_out(int error, bool reading) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return reading ? "; make it readable for the user of this process"
+                     : "; make it writable for the user of this process";
+    case ENOSPC:
+    case EDQUOT:
+      return "; make space there and start again: what is decided is safe";
+    case EROFS:
+      return "; make its file system writable or name another place";
+    case EMFILE:
+    case ENFILE:
+      return "; raise the limit of open files (ulimit -n)";
+    default:
+      return {};
+  }
+}
+
 [[noreturn]] void fail(const std::string& action, const std::string& path, int error = errno) {
   throw Error(error == EEXIST ? ErrorCode::conflict : ErrorCode::io,
-              "cannot " + action + " " + path + ": " + std::strerror(error));
+              "cannot " + action + " " + path + ": " + std::strerror(error) +
+                  way_out(error, action == "open" || action == "read" || action == "list" ||
+                                     action == "look at"));
 }
 
 /// A file descriptor that closes itself.
@@ -34,16 +56,19 @@ class Descriptor {
   int number_;
 };
 
-int open_file(const std::string& path, int flags, const char* action) {
-  const int number = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+constexpr mode_t private_mode = 0600;
+constexpr mode_t shared_mode = 0666;  // less the umask
+
+int open_file(const std::string& path, int flags, const char* action, mode_t mode = private_mode) {
+  const int number = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (number < 0) fail(action, path);
   return number;
 }
 
 class LocalFile final : public WritableFile {
  public:
-  explicit LocalFile(const std::string& path)
-      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create")) {}
+  LocalFile(const std::string& path, mode_t mode)
+      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create", mode)) {}
 
   void append(std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
@@ -100,7 +125,11 @@ class LocalFileSystem final : public FileSystem {
   }
 
   std::unique_ptr<WritableFile> create(const std::string& path) override {
-    return std::make_unique<LocalFile>(path);
+    return std::make_unique<LocalFile>(path, private_mode);
+  }
+
+  std::unique_ptr<WritableFile> create_shared(const std::string& path) override {
+    return std::make_unique<LocalFile>(path, shared_mode);
   }
 
   std::optional<FileStatus> status(const std::string& path) override {
@@ -142,7 +171,8 @@ class LocalFileSystem final : public FileSystem {
       const auto found = status(part);
       if (found && found->directory) continue;
       throw Error(ErrorCode::io, "cannot create the directory " + part + ": " +
-                                     std::strerror(found ? ENOTDIR : error));
+                                     std::strerror(found ? ENOTDIR : error) +
+                                     way_out(found ? ENOTDIR : error, false));
     }
   }
 

@@ -30,10 +30,11 @@ void MemoryStream::add(BatchPtr batch) {
 
 void MemoryStream::add_together(
     const std::vector<std::pair<MemoryStream, std::vector<Row>>>& rows) {
+  std::vector<BatchPtr> batches;  // made first: nothing is added where one is wrong
+  for (const auto& entry : rows) batches.push_back(batch_of(entry.first.schema(), entry.second));
   const std::lock_guard lock(*stream_mutex());
-  for (const auto& entry : rows) {
-    auto& shared = *entry.first.shared_;
-    shared.batches.push_back(batch_of(shared.schema, entry.second));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].first.shared_->batches.push_back(std::move(batches[i]));
   }
 }
 

@@ -8,11 +8,22 @@ namespace libstream {
 namespace {
 
 template <class T>
-void append_number(std::string& bytes, T value) {
-  char buffer[sizeof(T)];
-  std::memcpy(buffer, &value, sizeof(T));
-  bytes.append(buffer, sizeof(T));
+char* write_number(char* to, T value) {
+  std::memcpy(to, &value, sizeof(T));
+  return to + sizeof(T);
 }
+char* write_bytes(char* to, std::string_view bytes) {
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  to = write_number(to, size);
+  bytes.copy(to, size);
+  return to + size;
+}
+char* write_head(char* to, std::uint8_t kind, std::uint32_t key_group) {
+  return write_number(write_number(to, kind), static_cast<std::uint16_t>(key_group));
+}
+
+constexpr std::size_t head_size = sizeof(std::uint8_t) + sizeof(std::uint16_t);
+constexpr std::size_t length_size = sizeof(std::uint32_t);
 
 class EmptyState final : public StateReader {
  public:
@@ -50,21 +61,19 @@ class Cursor {
 }  // namespace
 
 void ChangelogWriter::put(std::uint32_t key_group, std::string_view key, std::string_view value) {
-  append_number(bytes_, std::uint8_t{1});
-  append_number(bytes_, static_cast<std::uint16_t>(key_group));
-  append_number(bytes_, static_cast<std::uint32_t>(key.size()));
-  bytes_.append(key);
-  append_number(bytes_, static_cast<std::uint32_t>(value.size()));
-  bytes_.append(value);
-  ++entries_;
+  char* to = append(head_size + 2 * length_size + key.size() + value.size());
+  write_bytes(write_bytes(write_head(to, 1, key_group), key), value);
 }
 
 void ChangelogWriter::erase(std::uint32_t key_group, std::string_view key) {
-  append_number(bytes_, std::uint8_t{0});
-  append_number(bytes_, static_cast<std::uint16_t>(key_group));
-  append_number(bytes_, static_cast<std::uint32_t>(key.size()));
-  bytes_.append(key);
+  write_bytes(write_head(append(head_size + length_size + key.size()), 0, key_group), key);
+}
+
+char* ChangelogWriter::append(std::size_t size) {
   ++entries_;
+  const std::size_t at = bytes_.size();
+  bytes_.resize(at + size);
+  return bytes_.data() + at;
 }
 
 std::string ChangelogWriter::take() {

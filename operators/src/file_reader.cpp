@@ -41,7 +41,7 @@ class FileBytes {
     begin_ = 0;
     // A record longer than a chunk: larger reads, so that it is not scanned over and over.
     const std::size_t wanted = std::max(chunk_bytes, end_);
-    const std::string bytes = files_->read(path_, offset_, wanted);
+    const std::string bytes = read(wanted);
     offset_ += bytes.size();
     last_ = bytes.size() < wanted;
     if (memory_.size() < end_ + bytes.size() + padding_bytes) {
@@ -63,6 +63,15 @@ class FileBytes {
   std::size_t left() const { return end_ - begin_; }
 
  private:
+  std::string read(std::size_t wanted) {
+    try {
+      return files_->read(path_, offset_, wanted);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::unreachable,
+                  std::string("cannot go on with the input: ") + error.what());
+    }
+  }
+
   std::shared_ptr<FileSystem> files_;
   std::string path_;
   std::uint64_t offset_ = 0;

@@ -78,7 +78,7 @@ class FileSinkWriter final : public SinkWriter {
       staged_.final_name = name + target_->suffix;
       staged_.staged_name = name + "-t" + std::to_string(context_.term) + "-" +
                             target_->random->uuid() + target_->suffix;
-      file_ = target_->files->create(target_->staged(staged_.staged_name));
+      file_ = target_->files->create_shared(target_->staged(staged_.staged_name));
     }
     file_->append(bytes_of(buffer_));
     staged_.size += buffer_.size();

@@ -146,6 +146,15 @@ class FileSource final : public Source {
     return *status;
   }
 
+  std::vector<FileStatus> entries() {
+    try {
+      return files_->list(path_);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::unreachable,
+                  "cannot reach the input directory " + path_ + ": " + error.what());
+    }
+  }
+
   bool wanted(const FileStatus& file, const std::string& name) const {
     if (file.directory || name.empty() || name[0] == '.' || name[0] == '_') return false;
     return selection_.glob.empty() || ::fnmatch(selection_.glob.c_str(), name.c_str(), 0) == 0;
@@ -163,7 +172,7 @@ class FileSource final : public Source {
     if (settled_ && directory.modified_nanoseconds == directory_time_ && begin < next_listing_)
       return;
     const std::int64_t now = clock_->now_milliseconds();
-    add_files(files_->list(path_));
+    add_files(entries());
     const std::int64_t end = clock_->steady_microseconds();
     // A directory changed a moment ago may change again without a new time.
     directory_time_ = directory.modified_nanoseconds;

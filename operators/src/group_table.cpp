@@ -105,7 +105,12 @@ void GroupTable::probe(const Key* keys, const std::uint64_t* validity, std::size
         slot = slots[position];
       }
       candidates[i] = slot == 0 ? none : group_of(slot);
-      if (slot != 0) __builtin_prefetch(row(candidates[i]), 1);
+      if (slot != 0) {
+        // A row may lie across two cache lines.
+        const std::byte* candidate = row(candidates[i]);
+        __builtin_prefetch(candidate, 1);
+        __builtin_prefetch(candidate + row_bytes_ - 8, 1);
+      }
       if (i < following) __builtin_prefetch(&slots[hashes[begin + count + i] & mask]);
     }
     for (std::size_t i = 0; i < count; ++i) {

@@ -157,8 +157,7 @@ class ValueReader {
     for (auto element : array) {
       ondemand::value item;
       if (std::move(element).get(item) != simdjson::SUCCESS || !append(item, elements)) {
-        elements.truncate(before);
-        return false;
+        return false;  // the elements so far go with the row
       }
     }
     builder.append_array(elements.size() - before);

@@ -63,9 +63,9 @@ const char* read_integer(const char* p, ColumnBuilder& builder) {
   const char* const digits = p + (negative ? 1 : 0);
   const char* q = digits;
   std::int64_t value = 0;
-  while (is_digit(*q) && q - digits < 19) value = value * 10 + (*q++ - '0');
+  while (is_digit(*q) && q - digits < 18) value = value * 10 + (*q++ - '0');
   // 19 digits may overflow, and a leading zero, a fraction or an exponent has rules of its own.
-  if (q == digits || q - digits > 18 || (*digits == '0' && q - digits > 1)) return nullptr;
+  if (q == digits || is_digit(*q) || (*digits == '0' && q - digits > 1)) return nullptr;
   return append_integer(builder, negative ? -value : value) ? q : nullptr;
 }
 

@@ -176,6 +176,9 @@ void KeyedAggregate::collect_changes(ChangelogWriter& changes) {
     states_.encode(groups, [&](std::size_t i, std::string_view key, std::string_view value) {
       changes.put(group_of(hashes->as<std::uint64_t>()[i]), key, value);
     });
+    // The entries of the first batch tell how long all will be.
+    if (begin == 0)
+      changes.reserve(changes.bytes().size() / groups.size() * touched.size() * 9 / 8);
   }
   states_.forget_touched(true);
 }

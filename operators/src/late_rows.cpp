@@ -15,12 +15,18 @@ BatchPtr LateFilter::take(BatchPtr batch, Output& output) {
   late_batch_ = nullptr;
   if (!time_column_ || all_on_time(*batch)) return batch;
   const KeyTime time(*batch->columns[*time_column_]);
-  std::vector<std::uint32_t> late;
-  std::vector<std::uint32_t> on_time;
-  for (std::uint32_t i = 0; i < batch->rows; ++i) {
-    (time.has(i) && late_.covers(time.at(i)) ? late : on_time).push_back(i);
+  const auto is_late = [&](std::uint32_t i) { return time.has(i) && late_.covers(time.at(i)); };
+  // A batch that begins before the watermark mostly has no late row all the same: its windows end
+  // behind it. Lists are for batches that have one.
+  std::uint32_t first = 0;
+  while (first < batch->rows && !is_late(first)) ++first;
+  if (first == batch->rows) return batch;
+  std::vector<std::uint32_t> late{first};
+  std::vector<std::uint32_t> on_time(first);
+  std::iota(on_time.begin(), on_time.end(), 0);
+  for (std::uint32_t i = first + 1; i < batch->rows; ++i) {
+    (is_late(i) ? late : on_time).push_back(i);
   }
-  if (late.empty()) return batch;
   rows_ += late.size();
   late_batch_ = gather(*batch, late);
   if (output.connected(Output::late_port)) output.emit(late_batch_, Output::late_port);

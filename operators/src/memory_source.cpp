@@ -63,10 +63,6 @@ class MemorySource final : public Source {
 
   void restore(const Offset& committed, const StateReader&) override { rewind(committed); }
 
-  std::shared_ptr<void> hold() override {
-    return std::make_shared<std::unique_lock<std::recursive_mutex>>(*rows_->mutex);
-  }
-
   std::optional<PlannedRange> plan(bool unlimited) override {
     const std::lock_guard lock(*rows_->mutex);
     const std::uint64_t latest = frozen_ ? frozen_at_ : rows_->batches.size();
@@ -85,6 +81,8 @@ class MemorySource final : public Source {
     range.latest = make_offset("batches", latest);
     return range;
   }
+
+  std::shared_ptr<std::recursive_mutex> planning_lock() override { return rows_->mutex; }
 
   void rewind(const Offset& committed) override {
     planned_ = read_offset(committed, "batches");

@@ -71,11 +71,13 @@ std::string names_of_keys(const ResolvedPlan& plan) {
 }
 
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
-std::string signature_of(const ResolvedPlan& plan) {
+std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::limit) return "limit";
   std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
                      : plan.within_watermark      ? "deduplicate within watermark"
                                                   : "deduplicate";
+  // Complete mode keeps every group for ever, so state that lost some is no start for it.
+  if (plan.kind == Kind::aggregate && mode == OutputMode::complete) text = "complete " + text;
   text += " keys(";
   for (std::size_t i = 0; i < plan.keys.size(); ++i) {
     text += (i == 0 ? "" : ", ") + key_field(plan, i).type.to_string();
@@ -292,7 +294,8 @@ class Planner {
   Built aggregate(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     AggregateSpec spec;
-    spec.mode = spec_.output_mode;
+    // Bounded input is one epoch, whose result is the whole one.
+    spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
@@ -386,12 +389,12 @@ class Planner {
     return node;
   }
 
-  static void make_stateful(TopologyNode& node, const ResolvedPlan& plan, std::string state_name) {
+  void make_stateful(TopologyNode& node, const ResolvedPlan& plan, std::string state_name) const {
     node.stateful = true;
     node.id = plan.id;
     node.place = plan.place;
     node.state_name = std::move(state_name);
-    node.state_signature = signature_of(plan);
+    node.state_signature = signature_of(plan, spec_.output_mode);
     if (!plan.name.empty()) node.explain = "\nnamed \"" + plan.name + "\"";
   }
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 using namespace libstream;
 using namespace std::chrono_literals;

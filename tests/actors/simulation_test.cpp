@@ -1,5 +1,6 @@
 #include "../../actors/src/engine.hpp"
 #include "fakes.hpp"
+#include "virtual_clock.hpp"
 
 #include <libstream/checkpoint/term.hpp>
 
@@ -11,24 +12,6 @@ using namespace libstream::fakes;
 namespace {
 
 const Schema pairs = Schema::parse("k bigint, v bigint");
-
-class VirtualClock final : public Clock {
- public:
-  std::int64_t now_milliseconds() override {
-    return 1'700'000'000'000 + steady_microseconds() / 1000;
-  }
-  std::int64_t steady_microseconds() override {
-    return before_ + (actors_ ? actors_->now_microseconds() : 0);
-  }
-  void follow(const SimulatedActors* actors) {
-    before_ = steady_microseconds();
-    actors_ = actors;
-  }
-
- private:
-  const SimulatedActors* actors_ = nullptr;
-  std::int64_t before_ = 0;
-};
 
 /// A query of random shape over random rows, as a test drives it: run, crash, run again elsewhere.
 class Simulation {

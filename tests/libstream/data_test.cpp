@@ -106,6 +106,21 @@ TEST_CASE("truncating a builder forgets rows and their nulls") {
   CHECK(column->value(1) == Value(ValueList{"a text of more than twelve bytes"}));
 }
 
+TEST_CASE("a builder without a row yet forgets the elements of one that was given up") {
+  ColumnBuilder builder(Schema::parse("a array<struct<p: string, q: array<int>>>")[0].type);
+  auto& element = builder.child(0);
+  element.child(0).append_string("given up");
+  element.child(1).child(0).append(std::int32_t{7});
+  element.child(1).append_array(1);
+  element.append_structure();
+  builder.truncate(0);
+  element.child(0).append_string("kept");
+  element.child(1).append_array(0);
+  element.append_structure();
+  builder.append_array(1);
+  CHECK(builder.finish()->value(0) == Value(ValueList{ValueList{"kept", ValueList{}}}));
+}
+
 TEST_CASE("equal keys have equal hashes, whatever batch they stand in") {
   const auto schema = Schema::parse("s string, d double, w struct<a: int>");
   const auto a = batch_of(schema, {{"x", 0.0, ValueList{1}}, {Value(), std::nan(""), Value()}});

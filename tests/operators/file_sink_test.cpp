@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <sys/stat.h>
 
 using namespace libstream;
 
@@ -86,6 +87,23 @@ TEST_CASE("Staged rows appear at commit, whole, under their final name") {
   test.check_committed();
   test.commit();  // again, after a crash
   test.check_committed();
+}
+
+TEST_CASE("Output files are readable as the umask says, what create makes is the owner's alone") {
+  const auto mode = [](const std::string& path) {
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    return info.st_mode & 07777U;
+  };
+  for (const mode_t mask : {mode_t{022}, mode_t{027}, mode_t{077}}) {
+    const auto before = ::umask(mask);
+    Staged test;
+    test.commit();
+    local_file_system()->create(test.files.path("private"))->close();
+    ::umask(before);
+    CHECK(mode(test.final) == (0666U & ~mask));
+    CHECK(mode(test.files.path("private")) == 0600U);
+  }
 }
 
 TEST_CASE("No rows leave no trace") {

@@ -201,6 +201,8 @@ TEST_CASE("State is told apart by its types, and found again with other partitio
   CHECK(signature(rows().group_by(col("k").as("key")).count(), 1) == signature(counted, 1));
   CHECK(signature(rows().group_by("v").count(), 1) != signature(counted, 1));
   CHECK(signature(rows().group_by("k").sum("v"), 1) != signature(counted, 1));
+  const auto complete = topology(counted, OutputMode::complete, {.partitions = 1});
+  CHECK(node_named(complete, "aggregate").state_signature != signature(counted, 1));
 }
 
 TEST_CASE("A stream used twice is one source; its branches meet again without an exchange") {

@@ -75,6 +75,8 @@ def is_private(tree, name, header):
     folder = here.parts[0]
     rooms = {"apps": ("apps",), "tests": ("tests", "apps", f"{here.parts[1]}/src")}.get(
         folder, (f"{folder}/src",))
+    if name.startswith("tests/actors/"):
+        rooms += ("checkpoint/src",)  # The simulation reads decisions.
     target = os.path.normpath(here.parent / header)
     if header.startswith("libstream/"):
         return False

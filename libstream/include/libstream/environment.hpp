@@ -56,6 +56,11 @@ class FileSystem {
   /// Bytes [offset, offset + size) or fewer at the end of the file.
   virtual std::string read(const std::string& path, std::uint64_t offset, std::size_t size) = 0;
   virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;  ///< must not exist
+  /// As `create`, for a file that others may read: as the process's umask says. What `create` makes
+  /// is its owner's alone.
+  virtual std::unique_ptr<WritableFile> create_shared(const std::string& path) {
+    return create(path);
+  }
   virtual std::optional<FileStatus> status(const std::string& path) = 0;
   /// Entries of a directory, sorted by name, without "." and "..".
   virtual std::vector<FileStatus> list(const std::string& directory) = 0;

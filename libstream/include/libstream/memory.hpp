@@ -33,7 +33,7 @@ class MemoryStream {
 
 struct MemoryStream::Shared {
   Schema schema;
-  /// One for the process, so that add_together is atomic; a query holds it while it plans an epoch.
+  /// One for the process, and the planning lock of all memory sources: add_together is atomic.
   std::shared_ptr<std::recursive_mutex> mutex;
   std::vector<BatchPtr> batches;  ///< index = offset
 };

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,12 +69,13 @@ class Source {
   /// First call. `committed`: the end offset of the last decided epoch, empty in a new query.
   /// Throws Error(unreachable) where the input cannot be reached.
   virtual void restore(const Offset& committed, const StateReader& state) = 0;
-  /// Keeps what there is to plan as it is until the result is gone, in the thread that called: an
-  /// epoch looks at all its sources at one moment. nullptr where nothing ties sources together.
-  virtual std::shared_ptr<void> hold() { return nullptr; }
   /// Plans the next epoch from the last planned end, within the source's own rate limit; nullopt
   /// when there is nothing new. `unlimited` ignores the rate limit (Trigger::once).
   virtual std::optional<PlannedRange> plan(bool unlimited) = 0;
+  /// A lock that the engine holds while it plans, and while it freezes, all sources of a query that
+  /// share it: what is added under it to several of them belongs to one epoch. `plan` may take it
+  /// again; it does no input or output there. nullptr: none.
+  virtual std::shared_ptr<std::recursive_mutex> planning_lock() { return nullptr; }
   /// Takes back every planned range that was not decided (their rows are planned afresh).
   virtual void rewind(const Offset& committed) = 0;
   /// Fixes the end: later data is not planned (Trigger::available_now, Trigger::once).

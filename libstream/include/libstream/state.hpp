@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -20,12 +21,16 @@ class ChangelogWriter {
  public:
   void put(std::uint32_t key_group, std::string_view key, std::string_view value);
   void erase(std::uint32_t key_group, std::string_view key);
+  /// Room for so many bytes in all; saves copies where there are many entries.
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   bool empty() const { return bytes_.empty(); }
   std::uint64_t entries() const { return entries_; }
   const std::string& bytes() const { return bytes_; }
   std::string take();
 
  private:
+  char* append(std::size_t size);
+
   std::string bytes_;
   std::uint64_t entries_ = 0;
 };
