@@ -243,6 +243,12 @@ std::optional<Text> special_text(const ExpressionNode& node) {
                     bracketed(a[1], static_cast<Tightness>(infix.tightness + 1)),
                 infix.tightness};
   }
+  // Bits bind looser than || and tighter than =; brackets make that plain.
+  if ((name == "&" || name == "|" || name == "^") && a.size() == 2) {
+    return Text{bracketed(a[0], concat_level) + " " + name + " " + bracketed(a[1], concat_level),
+                predicate};
+  }
+  if (name == "~" && a.size() == 1) return Text{"~" + bracketed(a[0], postfix), unary};
   if (name == "not" && a.size() == 1) return Text{"NOT " + bracketed(a[0], not_level), not_level};
   if (name == "negate" && a.size() == 1) {
     // A literal behind the sign would be read as a negative literal.

@@ -105,6 +105,12 @@ std::span<const Function> pattern_functions();
 std::span<const Function> time_functions();
 std::span<const Function> date_part_functions();
 std::span<const Function> collection_functions();
+std::span<const Function> array_functions();
+std::span<const Function> digest_functions();
+std::span<const Function> format_functions();
+std::span<const Function> numeric_functions();
+std::span<const Function> text_functions();
+std::span<const Function> zone_functions();
 
 /// Kernel of a cast; nullptr where the types do not convert.
 Kernel cast_kernel(const DataType& from, const DataType& to, bool attempt);

@@ -150,9 +150,9 @@ class Lexer {
   }
 
   Token symbol() {
-    constexpr std::array<std::string_view, 23> symbols{
-        "<=>", "<=", ">=", "<>", "!=", "==", "||", "(", ")", "[", "]", ",",
-        ".",   "+",  "-",  "*",  "/",  "%",  "=",  "<", ">", "!", "~"};
+    constexpr std::array<std::string_view, 26> symbols{
+        "<=>", "<=", ">=", "<>", "!=", "==", "||", "(", ")", "[", "]", ",", ".",
+        "+",   "-",  "*",  "/",  "%",  "=",  "<",  ">", "!", "~", "&", "|", "^"};
     for (const std::string_view candidate : symbols) {
       if (text_.substr(at_).starts_with(candidate)) {
         at_ += candidate.size();

@@ -28,6 +28,9 @@ enum Power {
   and_power,
   not_power,
   predicate_power,
+  either_bits_power,
+  one_bit_power,
+  both_bits_power,
   concat_power,
   sum_power,
   product_power,
@@ -160,9 +163,10 @@ class Parser {
         {"<=", "<=", predicate_power},   {"<", "<", predicate_power},
         {">=", ">=", predicate_power},   {">", ">", predicate_power},
         {"<=>", "<=>", predicate_power}, {"||", "concat", concat_power},
-        {"+", "+", sum_power},           {"-", "-", sum_power},
-        {"*", "*", product_power},       {"/", "/", product_power},
-        {"%", "%", product_power}};
+        {"&", "&", both_bits_power},     {"^", "^", one_bit_power},
+        {"|", "|", either_bits_power},   {"+", "+", sum_power},
+        {"-", "-", sum_power},           {"*", "*", product_power},
+        {"/", "/", product_power},       {"%", "%", product_power}};
     static constexpr Binary words[] = {
         {"OR", "or", or_power}, {"AND", "and", and_power}, {"DIV", "div", product_power}};
     const bool symbol = peek().kind == Token::Kind::symbol;
@@ -283,6 +287,7 @@ class Parser {
       return make_call("negate", {parse(unary_power)});
     }
     if (accept_symbol("+")) return parse(unary_power);
+    if (accept_symbol("~")) return make_call("~", {parse(unary_power)});
     if (accept_symbol("!")) return make_call("not", {parse(unary_power)});
     const Token& after = peek(1);
     const bool alone = after.kind == Token::Kind::end || after.value == ")" || after.value == ",";
@@ -336,6 +341,13 @@ class Parser {
   Parsed call_arguments(const std::string& name) {
     const bool distinct = accept("DISTINCT");
     std::vector<Parsed> arguments;
+    // timestampadd(MONTH, …): the unit is a word.
+    const bool unit = (same_name(name, "timestampadd") || same_name(name, "timestampdiff")) &&
+                      peek().kind == Token::Kind::name && peek(1).value == ",";
+    if (unit) {
+      arguments.push_back(make_literal(Value(name_token("a unit")), TypeId::string));
+      ++at_;
+    }
     if (!is_symbol(")")) {
       do {
         arguments.push_back(parse(no_power));

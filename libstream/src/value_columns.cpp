@@ -1,11 +1,10 @@
-#include <libstream/value_codec.hpp>
-
 #include <libstream/error.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <algorithm>
 #include <cstring>
 
-// Keys of many rows at once: the form of encode_value, written and read column by column.
+// Keys of many rows at once: the form of value_codec.hpp, written and read column by column.
 namespace libstream {
 namespace {
 

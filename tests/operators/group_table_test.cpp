@@ -3,9 +3,9 @@
 #include "group_table.hpp"
 
 #include "../support/aggregation.hpp"
-#include "key_codec.hpp"
 
 #include <libstream/hash.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <map>
 #include <random>

@@ -214,12 +214,11 @@ ColumnPtr contains_kernel(const KernelCall& call) {
       });
 }
 /// Place of a text in another, in characters from 1; 0 = not there.
-template <bool haystack_first>
 ColumnPtr position_kernel(const KernelCall& call) {
   return map_pairs<std::int32_t, StringView, StringView>(
       call, [](const StringView& a, const StringView& b) {
-        const std::string_view text = (haystack_first ? a : b).view();
-        const auto at = text.find((haystack_first ? b : a).view());
+        const std::string_view text = a.view();
+        const auto at = text.find(b.view());
         return at == std::string_view::npos ? 0U : characters(text.substr(0, at)) + 1;
       });
 }
@@ -305,8 +304,7 @@ std::span<const Function> string_functions() {
       add(name, "ends_with(string, string)", 2, 2, truth, only<ends_kernel>);
     }
     add("contains", "contains(string, string)", 2, 2, truth, only<contains_kernel>);
-    add("instr", "instr(string, search)", 2, 2, number, only<position_kernel<true>>);
-    add("locate", "locate(search, string)", 2, 2, number, only<position_kernel<false>>);
+    add("instr", "instr(string, search)", 2, 2, number, only<position_kernel>);
     return table;
   }();
   return rows;
