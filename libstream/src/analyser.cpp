@@ -247,13 +247,13 @@ class Analyser {
 
 }  // namespace
 
-ResolvedPtr analyse(const PlanPtr& plan, const SourceSchemas& schemas) {
+ResolvedPtr analyse(const PlanPtr& plan, const SourceSchemas& schemas, bool unique_names) {
   auto resolved = Analyser(schemas).resolve(plan);
-  for (std::size_t i = 0; i < resolved->schema.size(); ++i) {
+  for (std::size_t i = 0; unique_names && i < resolved->schema.size(); ++i) {
     const auto& name = resolved->schema[i].name;
     if (*resolved->schema.find(name) != i) {
       fail("COLUMN_ALREADY_EXISTS", "the result has two columns called \"" + name +
-                                        "\", which no sink can write; rename one with .as(…)");
+                                        "\", which this sink cannot write; rename one with .as(…)");
     }
   }
   return resolved;

@@ -75,6 +75,15 @@ class FilterPush {
     return copy;
   }
 
+  /// True for a filter on the event time that could sink no further than its watermark. All others
+  /// pass it there, also those that may fail: which rows move the watermark depends on them, and
+  /// must not depend on how a condition is written.
+  static bool stays_at_watermark(const ResolvedPlan& filter) {
+    const auto& input = *filter.inputs[0];
+    return input.kind == Kind::watermark ||
+           (input.kind == Kind::filter && stays_at_watermark(input));
+  }
+
   bool passes(const BoundExpression& condition, const ResolvedPlan& node) const {
     const auto columns = input_columns(condition);
     const auto reads = [&](std::uint32_t column) {
@@ -89,7 +98,7 @@ class FilterPush {
                            [](const BoundPtr& value) { return is_deterministic(*value); });
       case Kind::filter:
         // Changing the order of two filters is worth it only on the way further down.
-        return !can_fail && is_deterministic(*node.expressions[0]) &&
+        return (!can_fail || stays_at_watermark(node)) && is_deterministic(*node.expressions[0]) &&
                passes(condition, *node.inputs[0]);
       case Kind::watermark:
         return !reads(node.column);

@@ -1,12 +1,12 @@
 #include "eviction_index.hpp"
 #include "group_table.hpp"
-#include "key_codec.hpp"
 #include "key_time.hpp"
 #include "late_rows.hpp"
 
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
 #include <libstream/operators/deduplicate.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <algorithm>
 #include <cstring>

@@ -39,8 +39,18 @@ void check_aggregates(const ResolvedPlan& plan) {
   for (const ResolvedPtr& input : plan.inputs) check_aggregates(*input);
 }
 
+/// These take columns by position; formats with names in them cannot tell equal ones apart.
+bool by_position(const SinkSpec& sink) {
+  return sink.format == "memory" || sink.format == "foreach_batch" || sink.format == "none" ||
+         sink.format == "console";
+}
+
+bool needs_names(const QuerySpec& spec) {
+  return spec.sinks.empty() || !std::all_of(spec.sinks.begin(), spec.sinks.end(), by_position);
+}
+
 ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
-  auto plan = analyse(spec.plan, source_schema);
+  auto plan = analyse(spec.plan, source_schema, needs_names(spec));
   if (options.strict) check_aggregates(*plan);
   return plan;
 }

@@ -289,3 +289,28 @@ TEST_CASE("a session's end stops its queries; handles then say so") {
   query->stop();
   query->await_termination();
 }
+
+TEST_CASE("rows added to two streams together are of one epoch, whenever it is planned") {
+  Session session{{.threads = 2, .partitions = 2}};
+  MemoryStream left("a bigint");
+  MemoryStream right("a bigint");
+  auto query = session.read_stream()
+                   .memory(left)
+                   .union_all(session.read_stream().memory(right))
+                   .write_stream()
+                   .none()
+                   .start();
+  for (std::int64_t i = 0; i < 300; ++i) {
+    MemoryStream::add_together({{left, {{i}}}, {right, {{i}}}});
+    if (i % 5 == 0) query.process_all_available();
+  }
+  query.process_all_available();
+  std::uint64_t rows = 0;
+  for (const auto& progress : query.recent_progress()) {
+    if (!progress.executed) continue;
+    CHECK(progress.sources[0].rows == progress.sources[1].rows);
+    rows += progress.sources[0].rows;
+  }
+  CHECK(rows > 0);
+  query.stop();
+}
