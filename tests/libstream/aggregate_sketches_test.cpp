@@ -158,14 +158,14 @@ TEST_CASE("Settings and types that an aggregate does not take are refused by nam
       CHECK(std::string(error.what()).find(name) != std::string::npos);
     }
   };
-  refused("percentile", {whole}, {Value(1.5)}, "DATATYPE_MISMATCH");
-  refused("percentile", {whole}, {}, "DATATYPE_MISMATCH");
-  refused("percentile_approx", {whole}, {Value(0.5), Value(0)}, "DATATYPE_MISMATCH");
-  refused("approx_count_distinct", {whole}, {Value(0.9)}, "DATATYPE_MISMATCH");
-  refused("bool_and", {whole}, {}, "DATATYPE_MISMATCH");
-  refused("bit_and", {dbl}, {}, "DATATYPE_MISMATCH");
-  refused("corr", {dbl}, {}, "WRONG_NUM_ARGS");
-  refused("sum", {dbl}, {Value(1)}, "WRONG_NUM_ARGS");
+  refused("percentile", {TypeId::bigint}, {Value(1.5)}, "DATATYPE_MISMATCH");
+  refused("percentile", {TypeId::bigint}, {}, "DATATYPE_MISMATCH");
+  refused("percentile_approx", {TypeId::bigint}, {Value(0.5), Value(0)}, "DATATYPE_MISMATCH");
+  refused("approx_count_distinct", {TypeId::bigint}, {Value(0.9)}, "DATATYPE_MISMATCH");
+  refused("bool_and", {TypeId::bigint}, {}, "DATATYPE_MISMATCH");
+  refused("bit_and", {TypeId::float64}, {}, "DATATYPE_MISMATCH");
+  refused("corr", {TypeId::float64}, {}, "WRONG_NUM_ARGS");
+  refused("sum", {TypeId::float64}, {Value(1)}, "WRONG_NUM_ARGS");
   refused("stddev", {DataType::array(TypeId::bigint)}, {}, "DATATYPE_MISMATCH");
-  refused("first", {whole}, {Value(1)}, "DATATYPE_MISMATCH");
+  refused("first", {TypeId::bigint}, {Value(1)}, "DATATYPE_MISMATCH");
 }
