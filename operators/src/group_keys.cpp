@@ -1,4 +1,5 @@
 #include "group_table.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/value_codec.hpp>
 

@@ -163,11 +163,8 @@ TEST_CASE("Wrong names and types are refused with the place and a way out") {
 }
 
 TEST_CASE("Every rule of streams is refused with the operator, the rule and a way out") {
-  using Kind = LogicalPlan::Kind;
   const auto mode = "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION";
   const auto no_watermark = "UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK";
-  const auto missing = "UNSUPPORTED_STREAMING_OPERATOR";
-  const auto not_time = "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE";
   const std::vector<Wrong> table{
       {"no stream", [] { return reader(false).rate(1); }, "UNBOUNDED_SOURCE", {"read_stream()"}},
       {"append without watermark",
@@ -232,6 +229,15 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
        "NON_FOLDABLE_ARGUMENT",
        {"percentile", "constant"},
        OutputMode::update},
+  };
+  for (const auto& wrong : table) check(wrong);
+}
+
+TEST_CASE("Watermarks, unions and stateful operators are refused where the rules forbid them") {
+  using Kind = LogicalPlan::Kind;
+  const auto missing = "UNSUPPORTED_STREAMING_OPERATOR";
+  const auto not_time = "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE";
+  const std::vector<Wrong> table{
       {"negative delay",
        [] { return rows().with_watermark("t", -5s); },
        "NEGATIVE_WATERMARK_DELAY",

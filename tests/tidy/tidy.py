@@ -15,6 +15,7 @@ THIRD_PARTY = {
     "rocksdb/": ("checkpoint/src",),
     "openssl/": (),
     "boost/asio": (),
+    "boost/json": ("libstream/src", "operators/src", "checkpoint/src", "actors/src", "apps"),
     "boost/": ("libstream/src", "operators/src", "checkpoint/src", "actors/src"),
     "capnp/": ("libstream/src", "checkpoint/src"),
     "kj/": ("libstream/src", "checkpoint/src"),

@@ -112,6 +112,20 @@ void append_number(std::int64_t value, std::size_t width, std::string& out) {
   out += digits;
 }
 
+/// The hour as a letter counts it: H from 0 to 23, k from 1 to 24, K from 0 to 11, h from 1 to 12.
+std::int64_t hour_field(char letter, std::int64_t hour) {
+  switch (letter) {
+    case 'k':
+      return hour == 0 ? 24 : hour;
+    case 'K':
+      return hour % 12;
+    case 'h':
+      return hour % 12 == 0 ? 12 : hour % 12;
+    default:
+      return hour;
+  }
+}
+
 /// One letter of a pattern, `count` times; false for letters without meaning here.
 bool append_field(char letter, std::size_t count, std::int64_t time, std::string& out) {
   const std::int64_t days = floor_divide(time, microseconds_per_day);
@@ -149,16 +163,10 @@ bool append_field(char letter, std::size_t count, std::int64_t time, std::string
       out += hour < 12 ? "AM" : "PM";
       return true;
     case 'H':
-      append_number(hour, count, out);
-      return true;
     case 'k':
-      append_number(hour == 0 ? 24 : hour, count, out);
-      return true;
     case 'K':
-      append_number(hour % 12, count, out);
-      return true;
     case 'h':
-      append_number(hour % 12 == 0 ? 12 : hour % 12, count, out);
+      append_number(hour_field(letter, hour), count, out);
       return true;
     case 'm':
       append_number(of_day / (60 * second) % 60, count, out);
