@@ -96,12 +96,17 @@ void GroupTable::probe(const KeyColumns::Packed& keys, std::size_t rows,
   for (std::size_t i = 0; i < std::min(rows, block_rows); ++i) {
     __builtin_prefetch(&slots_[hashes[i] & (capacity_ - 1)]);
   }
-  const std::size_t last_byte = row_bytes_ - 1;
+  // Members that the loops use, for the compiler: it must take stores for changes of any of them.
+  Group* const groups = groups_.data();
+  std::byte** const found = rows_.data();
+  const std::size_t row_bytes = row_bytes_;
   Group candidates[block_rows];
+  std::byte* candidate_rows[block_rows];
   for (std::size_t begin = 0; begin < rows; begin += block_rows) {
     const std::size_t count = std::min(block_rows, rows - begin);
     const std::size_t following = std::min(block_rows, rows - begin - count);
-    const std::uint64_t* slots = slots_.get();
+    const std::uint64_t* const slots = slots_.get();
+    std::byte* const* const chunks = chunks_.data();
     const std::size_t mask = capacity_ - 1;
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t hash = hashes[begin + i];
@@ -111,12 +116,16 @@ void GroupTable::probe(const KeyColumns::Packed& keys, std::size_t rows,
         position = (position + 1) & mask;
         slot = slots[position];
       }
-      candidates[i] = slot == 0 ? none : group_of(slot);
+      candidate_rows[i] = nullptr;
       if (slot != 0) {
+        const Group group = group_of(slot);
+        std::byte* candidate =
+            chunks[group >> chunk_shift] + (group & (chunk_rows - 1)) * row_bytes;
+        candidates[i] = group;
+        candidate_rows[i] = candidate;
         // A row may lie across two cache lines.
-        const std::byte* candidate = row(candidates[i]);
         __builtin_prefetch(candidate, 1);
-        __builtin_prefetch(candidate + last_byte, 1);
+        __builtin_prefetch(candidate + row_bytes - 1, 1);
       }
       if (i < following) __builtin_prefetch(&slots[hashes[begin + count + i] & mask]);
     }
@@ -124,16 +133,13 @@ void GroupTable::probe(const KeyColumns::Packed& keys, std::size_t rows,
       const std::size_t at = begin + i;
       const Key key{keys.words + at * words,
                     keys.nulls == nullptr ? std::uint8_t{0} : keys.nulls[at]};
-      if (candidates[i] != none) {
-        std::byte* candidate = row(candidates[i]);
-        if (same_key<words>(candidate, key)) {
-          groups_[at] = candidates[i];
-          rows_[at] = candidate;
-          continue;
-        }
+      if (candidate_rows[i] != nullptr && same_key<words>(candidate_rows[i], key)) {
+        groups[at] = candidates[i];
+        found[at] = candidate_rows[i];
+      } else {
+        // New, made by a row of this very block, or behind another key with the same 32 bits.
+        probe_one<words>(key, hashes[at], at);
       }
-      // New, made by a row of this very block, or behind another key with the same 32 bits.
-      probe_one<words>(key, hashes[at], at);
     }
   }
 }
