@@ -260,7 +260,12 @@ void GroupTable::grow() {
 }
 
 void GroupTable::erase(std::span<const Group> groups, const std::uint64_t* hashes) {
+  constexpr std::size_t ahead = 16;
   for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (i + ahead < groups.size()) {
+      __builtin_prefetch(&slots_[hashes[i + ahead] & (capacity_ - 1)], 1);
+      __builtin_prefetch(row(groups[i + ahead]), 1);
+    }
     const Group group = groups[i];
     erase_slot(hashes[i], group);
     release_key(group);
@@ -302,7 +307,7 @@ void GroupTable::clear() {
   free_.clear();
 }
 
-void GroupTable::fetch(std::span<const Group> groups, std::vector<const std::byte*>& rows) const {
+void GroupTable::fetch(std::span<const Group> groups, std::vector<std::byte*>& rows) const {
   rows.resize(groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {
     rows[i] = row(groups[i]);
@@ -312,7 +317,7 @@ void GroupTable::fetch(std::span<const Group> groups, std::vector<const std::byt
 }
 
 std::vector<ColumnPtr> GroupTable::keys(std::span<const Group> groups) const {
-  std::vector<const std::byte*> rows;
+  std::vector<std::byte*> rows;
   fetch(groups, rows);
   return keys_of(rows);
 }

@@ -68,7 +68,7 @@ class GroupTable {
   std::size_t bytes() const;
 
   /// The rows of groups, on their way into the cache.
-  void fetch(std::span<const Group> groups, std::vector<const std::byte*>& rows) const;
+  void fetch(std::span<const Group> groups, std::vector<std::byte*>& rows) const;
   /// The keys of groups as columns, in their order.
   std::vector<ColumnPtr> keys(std::span<const Group> groups) const;
   std::vector<ColumnPtr> keys_of(std::span<const std::byte* const> rows) const;
