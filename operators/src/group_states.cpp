@@ -116,17 +116,29 @@ void GroupStates::initialize_created() {
 }
 
 void GroupStates::touch(const std::int64_t* rows_each) {
+  if (rows_each == nullptr) {
+    touch_each([](std::size_t) { return std::uint64_t{1}; });
+  } else {
+    touch_each([rows_each](std::size_t i) { return static_cast<std::uint64_t>(rows_each[i]); });
+  }
+}
+
+template <class F>
+void GroupStates::touch_each(F&& rows_of_input) {
   const auto rows = table_.rows();
   const auto groups = table_.groups();
+  std::size_t end = touched_.size();
+  // Without a branch: whether a group was touched before is anyone's guess.
+  touched_.resize(end + rows.size());
+  Group* touched = touched_.data();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto& header = *reinterpret_cast<std::uint64_t*>(rows[i]);
-    if (!(header & GroupHeader::touched)) {
-      header |= GroupHeader::touched;
-      touched_.push_back(groups[i]);
-    }
-    const std::uint64_t count = rows_each ? static_cast<std::uint64_t>(rows_each[i]) : 1;
-    header += count << GroupHeader::rows_shift;
+    auto& word = *reinterpret_cast<std::uint64_t*>(rows[i]);
+    const std::uint64_t header = word;
+    touched[end] = groups[i];
+    end += (header & GroupHeader::touched) == 0 ? 1 : 0;
+    word = (header | GroupHeader::touched) + (rows_of_input(i) << GroupHeader::rows_shift);
   }
+  touched_.resize(end);
 }
 
 std::span<std::byte* const> GroupStates::states_of(std::size_t aggregate,
@@ -272,7 +284,10 @@ struct GroupStates::Values {
     std::memcpy(to, &count, sizeof count);
     to += sizeof count;
     for (const Run& run : states.plain_runs_) {
-      std::memcpy(to, rows[i] + run.begin, run.size);
+      // Words: a call of memcpy for each would cost more than the copy.
+      for (std::size_t at = 0; at < run.size; at += sizeof(std::uint64_t)) {
+        std::memcpy(to + at, rows[i] + run.begin + at, sizeof(std::uint64_t));
+      }
       to += run.size;
     }
     if (!ends.empty()) std::memcpy(to, encoded.data() + begin(i), ends[i] - begin(i));

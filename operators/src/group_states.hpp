@@ -104,6 +104,8 @@ class GroupStates {
   Values values_of(std::span<std::byte* const> rows) const;
   void initialize_created();
   void touch(const std::int64_t* rows_each);
+  template <class F>
+  void touch_each(F&& rows_of_input);
   void destroy(Group group);
   void decode(std::string_view key, std::string_view value, Loading& loading) const;
   void load(Loading& loading,
