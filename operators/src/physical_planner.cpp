@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_panes.hpp"
 #include "query_plan.hpp"
 
 #include <libstream/analyser.hpp>
@@ -238,9 +239,7 @@ class Planner {
         op("windows",
            assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
            plan.schema, input.parallelism);
-    node.explain = "over " + plan.inputs[0]->schema[plan.column].name + ", size " +
-                   duration_text(plan.window_size) + ", slide " + duration_text(plan.window_slide) +
-                   (plan.window_start == 0 ? "" : ", start " + duration_text(plan.window_start));
+    node.explain = windows_text(plan);
     return above(input, std::move(node));
   }
 
@@ -292,7 +291,9 @@ class Planner {
   }
 
   Built aggregate(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
+    // Strict mode counts state as Structured Streaming does: an entry a key and window.
+    const auto* panes = options_.strict ? nullptr : pane_windows(plan);
+    const auto input = build(panes != nullptr ? panes->inputs[0] : plan.inputs[0]);
     AggregateSpec spec;
     // Bounded input is one epoch, whose result is the whole one.
     spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
@@ -306,6 +307,7 @@ class Planner {
       spec.time_key = plan.time_key;
       return session_aggregation(plan, input, spec);
     }
+    if (panes != nullptr) return pane_aggregation(plan, input, pane_spec(*panes, spec));
 
     const auto tasks = spec.global() ? 1 : options_.partitions;
     if (input.parallelism == 1 && tasks == 1) {
@@ -328,6 +330,34 @@ class Planner {
     last.keys = keys;
     const auto kind = spec.global() ? Exchange::Kind::gather : Exchange::Kind::hash;
     return above(built, stateful(plan, last, "aggregate", tasks), kind, std::move(keys));
+  }
+
+  /// Rows are exchanged by the keys beside the window: all panes of a key are in one task.
+  Built pane_aggregation(const ResolvedPlan& plan, const Built& input, PaneSpec spec) {
+    std::vector<std::uint32_t> keys(spec.aggregate.keys.size() - 1);
+    for (std::uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    const auto tasks = keys.empty() ? 1 : options_.partitions;
+    auto node = stateful(plan, spec.aggregate, "aggregate", tasks);
+    node.state_signature = pane_signature(spec.window) + " " + node.state_signature;
+    const auto windows =
+        "\nwindows " + windows_text(*plan.inputs[0]) + ", " + pane_text(spec.window);
+    node.explain += windows;
+    auto from = input;
+    if (input.parallelism > 1 || tasks > 1) {
+      spec.aggregate.stage = AggregateSpec::Stage::partial;
+      auto partial =
+          op("partial aggregate", pane_aggregate(spec), pane_schema(spec), input.parallelism);
+      partial.explain = "key " + names_of_keys(plan) + windows;
+      from = above(input, std::move(partial));
+      spec.aggregate.stage = AggregateSpec::Stage::final_;
+    }
+    const auto kind = keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    node.factory = pane_aggregate(spec);
+    const auto last = spec.aggregate.stage == AggregateSpec::Stage::final_
+                          ? above(from, std::move(node), kind, std::move(keys))
+                          : above(from, std::move(node));
+    note_late_rows(plan, spec.aggregate.stage == AggregateSpec::Stage::final_ ? from : last);
+    return last;
   }
 
   /// All rows of a key in one task, whatever session they are for: they may yet share one.
