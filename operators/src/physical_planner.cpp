@@ -291,8 +291,7 @@ class Planner {
   }
 
   Built aggregate(const ResolvedPlan& plan) {
-    // Strict mode counts state as Structured Streaming does: an entry a key and window.
-    const auto* panes = options_.strict ? nullptr : pane_windows(plan);
+    const auto* panes = wants_panes(spec_.options, options_.strict) ? pane_windows(plan) : nullptr;
     const auto input = build(panes != nullptr ? panes->inputs[0] : plan.inputs[0]);
     AggregateSpec spec;
     // Bounded input is one epoch, whose result is the whole one.

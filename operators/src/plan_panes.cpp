@@ -1,5 +1,7 @@
 #include "plan_panes.hpp"
 
+#include <libstream/error.hpp>
+
 #include <algorithm>
 
 namespace libstream {
@@ -33,6 +35,21 @@ const ResolvedPlan* pane_windows(const ResolvedPlan& aggregate) {
     }
   }
   return &windows;
+}
+
+bool wants_panes(const Options& options, bool strict) {
+  const auto choice = options.get("slidingWindows", strict ? "expanded" : "panes");
+  if (same_name(choice, "expanded")) return false;
+  if (!same_name(choice, "panes")) {
+    throw Error(ErrorCode::invalid_argument,
+                "option slidingWindows is \"" + choice + "\", but can be panes or expanded");
+  }
+  if (strict) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: option slidingWindows = panes counts state by pane, which is an "
+                "extension; leave it out, or leave strict mode");
+  }
+  return true;
 }
 
 std::string windows_text(const ResolvedPlan& windows) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/operators/pane_aggregate.hpp>
+#include <libstream/options.hpp>
 #include <libstream/resolved_plan.hpp>
 
 #include <string>
@@ -17,6 +18,11 @@ std::string windows_text(const ResolvedPlan& windows);
 
 /// What must match at a restart: panes cut otherwise, or kept for other windows, are no start.
 std::string pane_signature(const WindowSpec& windows);
+
+/// Option slidingWindows, "panes" or "expanded". Unless it says, panes: but strict mode counts
+/// state as Structured Streaming does, an entry a key and window, and expands. Throws
+/// Error(invalid_argument), or Error(unsupported) for panes in strict mode.
+bool wants_panes(const Options& options, bool strict);
 
 /// `spec`: of the aggregation as if its windows were expanded.
 PaneSpec pane_spec(const ResolvedPlan& windows, AggregateSpec spec);
