@@ -197,7 +197,6 @@ void PaneAggregate::collect_changes(ChangelogWriter& changes) {
                       (key.size() + value.size() + 11) * table_.touched() * 9 / 8);
     }
   });
-  table_.forget_touched(true);
 }
 
 OperatorMetrics PaneAggregate::metrics() const {

@@ -9,6 +9,7 @@ namespace libstream {
 namespace {
 
 constexpr std::size_t block_rows = 64;
+constexpr std::uint64_t one_pane = std::uint64_t{1} << GroupHeader::rows_shift;
 
 }  // namespace
 
@@ -51,10 +52,8 @@ void PaneTable::find_keys(std::span<const ColumnPtr> keys, std::size_t rows,
     const Key key = keys_.created()[i];
     if (key >= hashes_.size()) {
       hashes_.resize(key + 1);
-      panes_with_.resize(key + 1);
     }
     hashes_[key] = hashes == nullptr ? 0 : hashes[keys_.created_by()[i]];
-    panes_with_[key] = 0;
   }
 }
 
@@ -86,25 +85,30 @@ void PaneTable::locate(const std::int64_t* panes, std::size_t rows, const std::i
         pane = &obtain(number);
       }
       owners[i] = pane;
-      located_[row] = pane->states.obtain(pool_, keys[row]);
-      __builtin_prefetch(located_[row], 1);
+      pane->states.prefetch_page_of(pool_, keys[row]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      std::byte*& entry = located_[begin + i];
+      entry = owners[i]->states.obtain(pool_, keys[begin + i]);
+      __builtin_prefetch(entry, 1);
     }
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = begin + i;
-      touch(*owners[i], keys[row], located_[row],
+      touch(*owners[i], keys[row], keys_.rows()[row], located_[row],
             rows_each == nullptr ? 1 : static_cast<std::uint64_t>(rows_each[row]));
     }
   }
 }
 
-inline void PaneTable::touch(Pane& pane, Key key, std::byte* entry, std::uint64_t rows) {
+inline void PaneTable::touch(Pane& pane, Key key, std::byte* key_row, std::byte* entry,
+                             std::uint64_t rows) {
   std::uint64_t& header = StateLayout::header(entry);
   if (!(header & StateLayout::touched)) {
     if (header == 0) {
       layout_.initialize(entry);
       ++pane.entries;
       ++entries_;
-      ++panes_with_[key];
+      StateLayout::header(key_row) += one_pane;
     }
     header |= StateLayout::touched;
     pane.touched.push_back(key);
@@ -136,7 +140,8 @@ std::uint64_t PaneTable::drop_first(const Erase& erase) {
       append_key(key, first->first, bytes);
       erase(hashes_[key], bytes);
     }
-    if (--panes_with_[key] == 0) {
+    keys_.header(key) -= one_pane;
+    if (keys_.header(key) < one_pane) {
       gone.push_back(key);
       hashes.push_back(hashes_[key]);
     }
@@ -152,18 +157,6 @@ std::uint64_t PaneTable::drop_first(const Erase& erase) {
   return count;
 }
 
-void PaneTable::forget_touched(bool stored) {
-  for (auto& [number, pane] : panes_) {
-    for (const Key key : pane.touched) {
-      std::uint64_t& header = StateLayout::header(pane.states.find(pool_, key));
-      header &= ~StateLayout::touched;
-      if (stored) header |= StateLayout::stored;
-    }
-    pane.touched.clear();
-  }
-  touched_ = 0;
-}
-
 void PaneTable::clear() {
   for (auto& [number, pane] : panes_) pane.states.clear(layout_, pool_);
   panes_.clear();
@@ -173,8 +166,7 @@ void PaneTable::clear() {
 }
 
 std::size_t PaneTable::bytes() const {
-  std::size_t total = keys_.bytes() + pool_.bytes() + hashes_.capacity() * sizeof(std::uint64_t) +
-                      panes_with_.capacity() * sizeof(std::uint32_t);
+  std::size_t total = keys_.bytes() + pool_.bytes() + hashes_.capacity() * sizeof(std::uint64_t);
   for (const auto& [number, pane] : panes_) {
     total += pane.states.bytes() + pane.touched.capacity() * sizeof(Key);
   }

@@ -25,7 +25,7 @@ class PaneTable {
     StatePages states;
     std::uint64_t entries = 0;
     std::uint64_t rows = 0;
-    std::vector<Key> touched;  ///< since forget_touched, in the order of the first touch
+    std::vector<Key> touched;  ///< since the last encode_touched, in the order of the first touch
   };
 
   /// `key_fields`: of the keys beside the window.
@@ -57,8 +57,6 @@ class PaneTable {
   /// Drops the earliest pane, and the keys that were in no other. Calls `erase` for its entries
   /// that the state store has; returns how many entries there were.
   std::uint64_t drop_first(const Erase& erase);
-  /// `stored`: the state store has them all now.
-  void forget_touched(bool stored);
   void clear();
 
   /// Stored form. Key: the key columns as encode_value writes them, the pane's number as 8 bytes.
@@ -66,7 +64,8 @@ class PaneTable {
   /// others.
   using Entry =
       std::function<void(std::uint64_t hash, std::string_view key, std::string_view value)>;
-  /// Calls `visit` for every touched entry.
+  /// Calls `visit` for every touched entry, which is stored and no longer touched then: pane by
+  /// pane, in the order of keys. `visit` may be null.
   void encode_touched(const Entry& visit);
   void restore(const StateReader& state);
 
@@ -79,7 +78,7 @@ class PaneTable {
   struct Loading;
   void find_keys(std::span<const ColumnPtr> keys, std::size_t rows, const std::uint64_t* hashes);
   void locate(const std::int64_t* panes, std::size_t rows, const std::int64_t* rows_each);
-  void touch(Pane& pane, Key key, std::byte* entry, std::uint64_t rows);
+  void touch(Pane& pane, Key key, std::byte* key_row, std::byte* entry, std::uint64_t rows);
   Pane& obtain(std::int64_t pane);
   std::span<std::byte* const> states_of(std::size_t function, const std::uint8_t* mask);
   void append_key(Key key, std::int64_t pane, std::string& bytes) const;
@@ -90,10 +89,9 @@ class PaneTable {
 
   std::vector<Field> key_fields_;
   StateLayout layout_;
-  GroupTable keys_;
+  GroupTable keys_;  // where GroupTable counts rows, this counts the panes that have the key
   PagePool pool_;
-  std::vector<std::uint64_t> hashes_;      // by key
-  std::vector<std::uint32_t> panes_with_;  // by key: how many have an entry
+  std::vector<std::uint64_t> hashes_;  // by key
   std::map<std::int64_t, Pane> panes_;
   struct Recent {
     std::int64_t number = 0;

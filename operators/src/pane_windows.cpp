@@ -149,12 +149,13 @@ void PaneWindows::begin_sums() {
 bool PaneWindows::next_keys() {
   begin_sums();
   const PagePool& pool = table_.pool();
-  const std::size_t page_bytes = pool.keys() * pool.entry_bytes();
+  const std::size_t page_bytes = pool.page_bytes();
   std::byte* sum = scratch_.data();
   for (; next_page_ < pages_ && keys_.size() + pool.keys() <= batch_rows; ++next_page_) {
     if (sum + page_bytes > scratch_.data() + scratch_.size()) break;
     bool cleared = false;
     for (const StatePages* source : sources_) {
+      source->prefetch(pool, next_page_ + StatePages::pages_ahead);
       const std::byte* entry = source->page(next_page_);
       if (entry == nullptr) continue;
       if (!cleared) std::memset(sum, 0, page_bytes);

@@ -91,12 +91,12 @@ PagePool::PagePool(std::size_t entry_bytes)
 std::byte* PagePool::allocate() {
   std::byte* page;
   if (free_.empty()) {
-    page = arena_.allocate(entry_bytes_ << keys_shift_);
+    page = arena_.allocate(page_bytes());
   } else {
     page = free_.back();
     free_.pop_back();
   }
-  std::memset(page, 0, entry_bytes_ << keys_shift_);
+  std::memset(page, 0, page_bytes());
   return page;
 }
 

@@ -68,6 +68,7 @@ class PagePool {
   std::size_t keys_shift() const { return keys_shift_; }
   std::size_t keys() const { return std::size_t{1} << keys_shift_; }  ///< entries of a page
   std::size_t entry_bytes() const { return entry_bytes_; }
+  std::size_t page_bytes() const { return entry_bytes_ << keys_shift_; }
   std::byte* allocate();
   void release(std::byte* page) { free_.push_back(page); }
   std::size_t bytes() const { return arena_.bytes() + free_.capacity() * sizeof(std::byte*); }
@@ -95,15 +96,27 @@ class StatePages {
     if (pages_[page] == nullptr) pages_[page] = pool.allocate();
     return pages_[page] + (key & (pool.keys() - 1)) * pool.entry_bytes();
   }
+  void prefetch_page_of(const PagePool& pool, std::uint32_t key) const {
+    __builtin_prefetch(pages_.data() + (key >> pool.keys_shift()));
+  }
   /// Index bound, and the page there or null.
   std::size_t pages() const { return pages_.size(); }
   std::byte* page(std::size_t index) const {
     return index < pages_.size() ? pages_[index] : nullptr;
   }
+  /// Pages lie in memory in the order of their first use: who goes through them in the order of
+  /// keys has some on their way.
+  static constexpr std::size_t pages_ahead = 6;
+  void prefetch(const PagePool& pool, std::size_t index) const {
+    const std::byte* entry = page(index);
+    if (entry == nullptr) return;
+    for (std::size_t at = 0; at < pool.page_bytes(); at += 64) __builtin_prefetch(entry + at);
+  }
   /// Calls `f(key, entry)` for every entry, in the order of keys.
   template <class F>
   void for_each(const PagePool& pool, F&& f) const {
     for (std::size_t page = 0; page < pages_.size(); ++page) {
+      prefetch(pool, page + pages_ahead);
       std::byte* entry = pages_[page];
       if (entry == nullptr) continue;
       const auto first = static_cast<std::uint32_t>(page << pool.keys_shift());
