@@ -251,10 +251,10 @@ TEST_CASE("Sliding windows are added up in panes, exchanged by the other keys") 
   CHECK(plan(sliding("10 seconds", "2 seconds").agg(count().as("n"))) ==
         "#0 memory source × 4\n"
         "     MemorySource\n"
-        "#1 project × 4 <- #0 forward\n"
-        "     columns k, t\n"
-        "#2 watermark × 4 <- #1 forward\n"
+        "#1 watermark × 4 <- #0 forward\n"
         "     column t, delay 2 hours\n"
+        "#2 project × 4 <- #1 forward\n"
+        "     columns k, t\n"
         "#3 partial aggregate × 4 <- #2 forward\n"
         "     key [window, k]\n"
         "     windows over t, size 10 seconds, slide 2 seconds, panes of 2 seconds\n"
