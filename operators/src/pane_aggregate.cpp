@@ -208,7 +208,8 @@ OperatorMetrics PaneAggregate::metrics() const {
   metrics.state_rows = table_.entries();
   metrics.state_updated = updated_;
   metrics.state_removed = removed_;
-  metrics.state_bytes = table_.bytes() + windows_.bytes();
+  metrics.state_bytes =
+      table_.bytes() + windows_.bytes() + seen_.capacity() * sizeof(std::uint64_t);
   metrics.held_rows = table_.rows();
   return metrics;
 }

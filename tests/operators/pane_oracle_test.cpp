@@ -376,3 +376,35 @@ TEST_CASE("Keys by the ten thousand, keys that go and come, outputs that fill up
     }
   }
 }
+
+TEST_CASE("State of panes that is cut short or too long is corrupt") {
+  Query query;
+  query.mode = OutputMode::complete;
+  query.by_n = true;
+  query.size = 10 * second;
+  query.slide = 5 * second;
+  OperatorTest test(steps_of(query, Plan::single), input_schema());
+  test.process({{"a", 1, 7 * second, 1}});
+  test.barrier(0);
+  REQUIRE(test.state(1).entries().size() == 1);
+  const auto& [where, value] = *test.state(1).entries().begin();
+  const auto restored = [&](const std::string& key_bytes, const std::string& value_bytes) {
+    ChangelogWriter changes;
+    changes.put(where.first, key_bytes, value_bytes);
+    MapState state;
+    state.apply(changes.bytes());
+    const auto op = pane_aggregate(spec_of(query))({0, 1, 128});
+    try {
+      op->restore(PartitionReader(state, 0, 1, 128), Watermark{0});
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::corrupt);
+      return false;
+    }
+    return true;
+  };
+  CHECK(restored(where.second, value));
+  CHECK_FALSE(restored(where.second, value + "x"));
+  CHECK_FALSE(restored(where.second + "x", value));
+  CHECK_FALSE(restored(where.second, value.substr(0, 12)));
+  CHECK_FALSE(restored(where.second.substr(0, where.second.size() - 1), value));
+}
