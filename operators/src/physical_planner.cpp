@@ -1,4 +1,6 @@
 #include "fuse.hpp"
+#include "plan_panes.hpp"
+#include "plan_words.hpp"
 #include "query_plan.hpp"
 
 #include <libstream/analyser.hpp>
@@ -33,66 +35,6 @@ std::string step_text(const FusedStep& step) {
     columns += (columns.empty() ? "" : ", ") + column->text;
   }
   return text + (text.empty() ? "" : "; ") + "columns " + columns;
-}
-
-/// How long groups live, in words.
-std::string retention(const ResolvedPlan& plan, OutputMode mode) {
-  if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";
-  if (plan.keys.empty()) return "keeps its one group";
-  if (!plan.time_key) return "keeps all groups: no key carries a watermark";
-  const auto& field = plan.schema[*plan.time_key];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
-}
-
-/// How long keys live, in words.
-std::string retention(const ResolvedPlan& plan) {
-  if (plan.within_watermark) {
-    return "keeps keys until the watermark passes " + plan.schema[*plan.event_column].name +
-           " of their first row + " + duration_text(plan.delay_milliseconds * 1000);
-  }
-  if (!plan.time_key) return "keeps all keys: none carries a watermark";
-  const auto& field = plan.schema[plan.keys[*plan.time_key]];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps keys until the watermark passes " + field.name + (window ? ".end" : "");
-}
-
-/// An aggregation's keys are its first columns, a deduplication's stay where they are.
-const Field& key_field(const ResolvedPlan& plan, std::size_t key) {
-  return plan.schema[plan.kind == Kind::aggregate ? key : plan.keys[key]];
-}
-
-std::string names_of_keys(const ResolvedPlan& plan) {
-  std::string text;
-  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + key_field(plan, i).name;
-  }
-  return "[" + text + "]";
-}
-
-/// What must match at a restart: kinds and types of keys and accumulators, not their names.
-std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
-  if (plan.kind == Kind::limit) return "limit";
-  std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
-                     : plan.within_watermark      ? "deduplicate within watermark"
-                                                  : "deduplicate";
-  // Complete mode keeps every group for ever, so state that lost some is no start for it.
-  if (plan.kind == Kind::aggregate && mode == OutputMode::complete) text = "complete " + text;
-  text += " keys(";
-  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + key_field(plan, i).type.to_string();
-  }
-  if (plan.kind != Kind::aggregate) return text + ")";
-  text += ") values(";
-  for (std::size_t i = 0; i < plan.aggregates.size(); ++i) {
-    const auto& function = *plan.aggregates[i].function;
-    text += (i == 0 ? "" : ", ") + function.name() + "(";
-    for (std::size_t j = 0; j < function.intermediate_types().size(); ++j) {
-      text += (j == 0 ? "" : ", ") + function.intermediate_types()[j].to_string();
-    }
-    text += ")";
-  }
-  return text + ")";
 }
 
 class Planner {
@@ -240,9 +182,7 @@ class Planner {
         op("windows",
            assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
            plan.schema, input.parallelism);
-    node.explain = "over " + plan.inputs[0]->schema[plan.column].name + ", size " +
-                   duration_text(plan.window_size) + ", slide " + duration_text(plan.window_slide) +
-                   (plan.window_start == 0 ? "" : ", start " + duration_text(plan.window_start));
+    node.explain = windows_text(plan);
     return above(input, std::move(node));
   }
 
@@ -294,7 +234,8 @@ class Planner {
   }
 
   Built aggregate(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
+    const auto* panes = wants_panes(spec_.options, options_.strict) ? pane_windows(plan) : nullptr;
+    const auto input = build(panes != nullptr ? panes->inputs[0] : plan.inputs[0]);
     AggregateSpec spec;
     // Bounded input is one epoch, whose result is the whole one.
     spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
@@ -308,6 +249,7 @@ class Planner {
       spec.time_key = plan.time_key;
       return session_aggregation(plan, input, spec);
     }
+    if (panes != nullptr) return pane_aggregation(plan, input, pane_spec(*panes, spec));
 
     const auto tasks = spec.global() ? 1 : options_.partitions;
     if (input.parallelism == 1 && tasks == 1) {
@@ -330,6 +272,34 @@ class Planner {
     last.keys = keys;
     const auto kind = spec.global() ? Exchange::Kind::gather : Exchange::Kind::hash;
     return above(built, stateful(plan, last, "aggregate", tasks), kind, std::move(keys));
+  }
+
+  /// Rows are exchanged by the keys beside the window: all panes of a key are in one task.
+  Built pane_aggregation(const ResolvedPlan& plan, const Built& input, PaneSpec spec) {
+    std::vector<std::uint32_t> keys(spec.aggregate.keys.size() - 1);
+    for (std::uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    const auto tasks = keys.empty() ? 1 : options_.partitions;
+    auto node = stateful(plan, spec.aggregate, "aggregate", tasks);
+    node.state_signature = pane_signature(spec.window) + " " + node.state_signature;
+    const auto windows =
+        "\nwindows " + windows_text(*plan.inputs[0]) + ", " + pane_text(spec.window);
+    node.explain += windows;
+    auto from = input;
+    if (input.parallelism > 1 || tasks > 1) {
+      spec.aggregate.stage = AggregateSpec::Stage::partial;
+      auto partial =
+          op("partial aggregate", pane_aggregate(spec), pane_schema(spec), input.parallelism);
+      partial.explain = "key " + names_of_keys(plan) + windows;
+      from = above(input, std::move(partial));
+      spec.aggregate.stage = AggregateSpec::Stage::final_;
+    }
+    const auto kind = keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    node.factory = pane_aggregate(spec);
+    const auto last = spec.aggregate.stage == AggregateSpec::Stage::final_
+                          ? above(from, std::move(node), kind, std::move(keys))
+                          : above(from, std::move(node));
+    note_late_rows(plan, spec.aggregate.stage == AggregateSpec::Stage::final_ ? from : last);
+    return last;
   }
 
   /// All rows of a key in one task, whatever session they are for: they may yet share one.

@@ -122,6 +122,14 @@ class Oracle {
     return list;
   }
 
+  bool in_panes() const {
+    return plan_.windows && plan_.slide < plan_.size &&
+           std::none_of(plan_.aggregates.begin(), plan_.aggregates.end(), [](const Aggregate& one) {
+             return one.function.starts_with("first") || one.function.starts_with("last") ||
+                    one.function == "any_value";
+           });
+  }
+
   bool passed(const Row& key, std::int64_t watermark) const {
     if (plan_.time_key < 0 || !plan_.watermarked || plan_.mode == OutputMode::complete)
       return false;
@@ -137,11 +145,13 @@ class Oracle {
     std::set<Row> touched;
     if (plan_.keys.empty()) groups_[{}];
     for (const Row& row : rows) {
-      for (const Row& key : keys(row)) {
-        if (passed(key, late)) {
-          ++answer.late;
-          continue;
-        }
+      const auto all = keys(row);
+      const auto closed = static_cast<std::size_t>(
+          std::count_if(all.begin(), all.end(), [&](const Row& key) { return passed(key, late); }));
+      // In panes a row is late once, with the last of its windows.
+      answer.late += !in_panes() ? closed : closed > 0 && closed == all.size() ? 1 : 0;
+      for (const Row& key : all) {
+        if (passed(key, late)) continue;
         groups_[key].push_back(row);
         touched.insert(key);
       }
