@@ -8,6 +8,7 @@
 #include <libstream/operators/keyed_aggregate.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/operators/project.hpp>
+#include <libstream/operators/static_join.hpp>
 #include <libstream/optimiser.hpp>
 
 #include <algorithm>
@@ -192,7 +193,8 @@ class Planner {
       case Kind::sort:
         return sorted(*plan);
       case Kind::join:
-        break;
+        if (plan->inputs[0]->streaming && plan->inputs[1]->streaming) break;
+        return static_joined(*plan);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -364,6 +366,17 @@ class Planner {
     const auto built = above(input, std::move(node), Exchange::Kind::hash, plan.keys);
     note_late_rows(plan, built);
     return built;
+  }
+
+  Built static_joined(const ResolvedPlan& plan) {
+    auto join = plan_static_join(plan, spec_, options_, environment_);
+    const auto input = build(plan.inputs[join.stream]);
+    auto node = op("static join", std::move(join.factory), plan.schema,
+                   join.partitioned ? options_.partitions : input.parallelism);
+    node.explain = std::move(join.explain);
+    topology_.static_sides.push_back(std::move(join.side));
+    if (!join.partitioned) return above(input, std::move(node));
+    return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
   }
 
   Built limited(const ResolvedPlan& plan) {
