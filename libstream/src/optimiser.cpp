@@ -71,6 +71,7 @@ class FilterPush {
     auto node = analysis::node_above(Kind::filter, {input});
     node->schema = input->schema;
     node->event_times = input->event_times;
+    node->qualifiers = input->qualifiers;
     node->expressions = {condition};
     return node;
   }

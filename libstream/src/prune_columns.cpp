@@ -102,10 +102,12 @@ class Pruning {
     copy->expressions.clear();
     std::vector<std::uint32_t> place(wanted.size(), gone);
     std::vector<Field> fields;
+    copy->qualifiers.clear();
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (!wanted[i]) continue;
       place[i] = static_cast<std::uint32_t>(fields.size());
       fields.push_back(plan.schema[i]);
+      if (!plan.qualifiers.empty()) copy->qualifiers.push_back(plan.qualifiers[i]);
       copy->expressions.push_back(remap_columns(plan.expressions[i], input.place));
     }
     copy->schema = Schema(std::move(fields));
@@ -122,6 +124,7 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
+    copy->qualifiers = input.plan->qualifiers;
     copy->event_times = moved(plan.event_times, input.place);
     if (plan.kind == Kind::watermark) copy->column = input.place[plan.column];
     for (auto& expression : copy->expressions) {
@@ -141,6 +144,7 @@ class Pruning {
     copy->inputs = {input.plan};
     copy->column = input.place[plan.column];
     copy->keep.clear();
+    copy->qualifiers.clear();
     std::vector<std::uint32_t> place(plan.schema.size(), gone);
     std::vector<Field> fields;
     for (std::size_t i = 0; i < plan.keep.size(); ++i) {
@@ -172,6 +176,8 @@ class Pruning {
     auto fields = input.plan->schema.fields();
     input.place.push_back(static_cast<std::uint32_t>(fields.size()));
     fields.push_back(plan.schema[plan.schema.size() - 1]);
+    copy->qualifiers = input.plan->qualifiers;
+    if (!copy->qualifiers.empty()) copy->qualifiers.emplace_back();
     copy->schema = Schema(std::move(fields));
     copy->event_times = moved(plan.event_times, input.place);
     return {copy, std::move(input.place)};
@@ -208,6 +214,7 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
+    copy->qualifiers = input.plan->qualifiers;
     copy->event_times = moved(plan.event_times, input.place);
     for (auto& key : copy->keys) key = input.place[key];
     if (plan.event_column) copy->event_column = input.place[*plan.event_column];
