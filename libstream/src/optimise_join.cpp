@@ -85,9 +85,12 @@ std::vector<BoundPtr> constraints_of(const ResolvedPlan& plan) {
   return result;
 }
 
-/// The columns whose null makes the expression null.
+/// The columns whose null makes the expression null (or, of a test for null, false).
 void strict_columns(const BoundExpression& expression, std::set<std::uint32_t>& columns) {
   using Node = BoundExpression::Kind;
+  if (analysis::is_bound_call(expression, "is_not_null")) {
+    return strict_columns(*expression.arguments[0], columns);
+  }
   if (expression.kind == Node::column) columns.insert(expression.column);
   if (expression.kind == Node::cast ||
       (expression.kind == Node::call && expression.function->nulls == NullRule::propagate)) {
@@ -107,7 +110,8 @@ class Below {
     const auto& other = left ? join_.right : join_.left;
     const auto& input = *plan_.inputs[left ? 0 : 1];
     auto found = bound_conjuncts(side.filter);
-    carry_from(*plan_.inputs[left ? 1 : 0], other, side, found);
+    if (join_.type != JoinType::left_semi)
+      carry_from(*plan_.inputs[left ? 1 : 0], other, side, found);
     for (const auto column : compared(left)) {
       if (input.schema[column].nullable) found.push_back(not_null(column, input));
     }
@@ -125,7 +129,8 @@ class Below {
   }
 
  private:
-  /// What the other side's rows meet in a key alone holds for the key that equals it.
+  /// What the other side's rows meet in a key alone holds for the key that equals it. Not for left
+  /// semi: the rows that move the watermark must be those of Structured Streaming.
   void carry_from(const ResolvedPlan& other_input, const JoinSide& other, const JoinSide& side,
                   std::vector<BoundPtr>& found) const {
     auto conditions = constraints_of(other_input);
@@ -156,21 +161,21 @@ class Below {
     return columns;
   }
 
-  static BoundPtr not_null(std::uint32_t column, const ResolvedPlan& input) {
-    static const BoundPtr test =
-        bind(call("is_not_null", {col("a")}), Schema{{"a", TypeId::boolean, true}});
-    const BoundPtr parts[] = {bound_column(column, input.schema[column])};
-    auto condition = std::make_shared<BoundExpression>(*substitute_columns(test, parts));
-    condition->text = parts[0]->text + " IS NOT NULL";
-    return condition;
-  }
-
   const ResolvedPlan& plan_;
   const JoinPlan& join_;
   std::uint32_t width_;
 };
 
 }  // namespace
+
+BoundPtr not_null(std::uint32_t column, const ResolvedPlan& input) {
+  static const BoundPtr test =
+      bind(call("is_not_null", {col("a")}), Schema{{"a", TypeId::boolean, true}});
+  const BoundPtr parts[] = {bound_column(column, input.schema[column])};
+  auto condition = std::make_shared<BoundExpression>(*substitute_columns(test, parts));
+  condition->text = parts[0]->text + " IS NOT NULL";
+  return condition;
+}
 
 JoinFilters filters_below(const ResolvedPlan& plan) {
   JoinFilters filters{{}, {}, *plan.join};
@@ -188,6 +193,24 @@ JoinFilters filters_below(const ResolvedPlan& plan) {
     filters.join.right.filter = nullptr;
   }
   return filters;
+}
+
+JoinType type_below(const BoundExpression& condition, const ResolvedPlan& plan) {
+  std::set<std::uint32_t> strict;
+  strict_columns(condition, strict);
+  const auto width = plan.inputs[0]->schema.size();
+  bool left = false;
+  bool right = false;
+  for (const auto column : strict) (plan.join->output[column] < width ? left : right) = true;
+  const auto type = plan.join->type;
+  // Nulls of the left side pad right rows, and the other way round.
+  const auto keeps_left = type == JoinType::full_outer || type == JoinType::left_outer;
+  const auto keeps_right = type == JoinType::full_outer || type == JoinType::right_outer;
+  if (!keeps_left && !keeps_right) return type;
+  if (keeps_left && !right) {
+    return keeps_right && !left ? JoinType::full_outer : JoinType::left_outer;
+  }
+  return keeps_right && !left ? JoinType::right_outer : JoinType::inner;
 }
 
 FilterPlace place_in_join(const BoundExpression& condition, const ResolvedPlan& plan) {

@@ -15,6 +15,13 @@ struct JoinFilters {
 /// what is compared is not null: each on the sides whose rows need a match to be seen.
 JoinFilters filters_below(const ResolvedPlan& plan);
 
+/// The join type where only rows come through above that are true of `condition`: a side whose
+/// nulls cannot pass need not be padded.
+JoinType type_below(const BoundExpression& condition, const ResolvedPlan& plan);
+
+/// "column IS NOT NULL" over the columns of `input`.
+BoundPtr not_null(std::uint32_t column, const ResolvedPlan& input);
+
 /// Where a filter above a join can go.
 enum class FilterPlace { above, left, right, condition };
 FilterPlace place_in_join(const BoundExpression& condition, const ResolvedPlan& plan);

@@ -61,6 +61,11 @@ class FilterPush {
     if (plan->kind == Kind::source) return plan;
     auto copy = std::make_shared<ResolvedPlan>(*plan);
     for (auto& input : copy->inputs) input = run(input);
+    if (copy->kind == Kind::windows || copy->kind == Kind::sessions) {
+      // They drop rows whose time is null: a join below need not keep them.
+      auto& below = copy->inputs[0];
+      if (stands_on_join(*below)) below = sink(not_null(copy->column, *below), below);
+    }
     if (copy->kind == Kind::join && !keeps_late_rows(*copy)) filter_inputs(*copy);
     if (copy->kind != Kind::filter || !is_deterministic(*copy->expressions[0])) return copy;
     return sink(copy->expressions[0], copy->inputs[0]);
@@ -78,6 +83,9 @@ class FilterPush {
 
   /// The filter as far below the top of `input` as the rules let it go.
   ResolvedPtr sink(const BoundPtr& condition, const ResolvedPtr& input) const {
+    auto narrowed = input;
+    narrow_join(condition, narrowed);
+    if (narrowed != input) return sink(condition, narrowed);
     if (!passes(*condition, *input)) return filter_above(condition, input);
     auto copy = std::make_shared<ResolvedPlan>(*input);
     if (input->kind == Kind::join) {
@@ -99,6 +107,34 @@ class FilterPush {
     for (const auto& condition : filters.left) join.inputs[0] = sink(condition, join.inputs[0]);
     for (const auto& condition : filters.right) join.inputs[1] = sink(condition, join.inputs[1]);
     analysis::set_join(join, std::move(filters.join));
+  }
+
+  static bool stands_on_join(const ResolvedPlan& plan) {
+    if (plan.kind == Kind::project || plan.kind == Kind::filter) {
+      return stands_on_join(*plan.inputs[0]);
+    }
+    return plan.kind == Kind::join;
+  }
+
+  /// Looks for an outer join below that need not be one because of the condition above `plan`.
+  void narrow_join(const BoundPtr& condition, ResolvedPtr& plan) const {
+    if (plan->kind == Kind::join) {
+      const auto type = type_below(*condition, *plan);
+      if (type == plan->join->type || keeps_late_rows(*plan)) return;
+      auto copy = std::make_shared<ResolvedPlan>(*plan);
+      auto join = *plan->join;
+      join.type = type;
+      analysis::set_join(*copy, std::move(join));
+      filter_inputs(*copy);
+      plan = copy;
+    } else if (plan->kind == Kind::project || plan->kind == Kind::filter) {
+      auto below = plan->inputs[0];
+      narrow_join(over_inputs(condition, *plan), below);
+      if (below == plan->inputs[0]) return;
+      auto copy = std::make_shared<ResolvedPlan>(*plan);
+      copy->inputs[0] = below;
+      plan = copy;
+    }
   }
 
   void sink_into_join(const BoundPtr& condition, ResolvedPlan& join) const {

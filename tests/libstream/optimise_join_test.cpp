@@ -137,3 +137,26 @@ TEST_CASE("Only columns that are read are kept, also of static data") {
   CHECK(counted->inputs[0]->schema.size() == 1);
   CHECK(counted->inputs[0]->inputs[0]->schema.to_string() == "k string, ts timestamp");
 }
+
+TEST_CASE("Conditions above an outer join make it as narrow as it can be") {
+  const auto narrowed = [](JoinType type, std::string_view condition) {
+    const auto lines = shape(side("l").join(side("r"), range, type).where(condition).select("l.v"));
+    const auto place = lines.find("join on");
+    const auto begin = lines.rfind('\n', place) + 1;
+    const auto line = lines.substr(lines.find_first_not_of(' ', begin == 0 ? 0 : begin));
+    return line.substr(0, line.find(" join on"));
+  };
+  CHECK(narrowed(JoinType::full_outer, "l.v > 1") == "left outer");
+  CHECK(narrowed(JoinType::full_outer, "r.v > 1") == "right outer");
+  CHECK(narrowed(JoinType::full_outer, "l.v > r.v") == "inner");
+  CHECK(narrowed(JoinType::full_outer, "l.v IS NULL") == "full outer");
+  CHECK(narrowed(JoinType::left_outer, "r.v > 1") == "inner");
+  CHECK(narrowed(JoinType::left_outer, "coalesce(r.v, 2) > 1") == "left outer");
+  CHECK(narrowed(JoinType::right_outer, "l.v IS NOT NULL") == "inner");
+  const auto windowed = shape(side("l")
+                                  .join(side("r"), range, JoinType::full_outer)
+                                  .select(col("l.ts").as("t"), col("r.v"))
+                                  .group_by(window("t", 10s))
+                                  .count());
+  CHECK(windowed.find("left outer join") != std::string::npos);
+}
