@@ -72,11 +72,11 @@ TEST_CASE("Filters go below the side that a join keeps whole, not below the othe
   const auto query = side("l")
                          .where("k <> 'c'")
                          .join(side("r"), range, JoinType::left_outer)
-                         .where("l.v > 1 AND r.v > 2")
+                         .where("l.v > 1 AND coalesce(r.v, 3) > 2")
                          .select("l.k");
   CHECK(shape(query) ==
         "project k\n"
-        "  filter r.v > 2\n"
+        "  filter coalesce(r.v, 3) > 2\n"
         "    left outer join on k = k AND r.ts >= l.ts AND r.ts <= l.ts + INTERVAL 10 SECONDS\n"
         "      project k, ts\n"
         "        watermark ts delay 10 seconds\n"
