@@ -136,12 +136,10 @@ bool JoinRows::evict(Watermark watermark, RowList& padded) {
   limit_ = limit(spec_.retention, watermark);
   for (; evict_generation_ < generations_.size(); ++evict_generation_, evict_chunk_ = 0) {
     JoinGeneration& generation = generations_[evict_generation_];
-    if (evict_chunk_ == 0) {
-      if (generation.next_due_ > limit_) continue;
-      generation.next_due_ = JoinChunk::never;
-    }
+    if (evict_chunk_ == 0 && generation.next_due_ > limit_) continue;
     for (; evict_chunk_ < generation.chunks_.size(); ++evict_chunk_) {
       if (padded.size() >= spec_.tuning.pair_rows) return true;
+      if (evict_chunk_ == 0) generation.next_due_ = JoinChunk::never;
       JoinChunk& chunk = generation.chunks_[evict_chunk_];
       if (chunk.next_due <= limit_) evict_chunk(generation, chunk, limit_, padded);
       generation.next_due_ = std::min(generation.next_due_, chunk.next_due);
