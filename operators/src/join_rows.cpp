@@ -56,8 +56,11 @@ JoinGeneration& JoinRows::current() {
   // A fifth of the live rows: few tables to search, and few dead rows in the oldest one.
   const std::uint64_t wanted =
       std::max<std::uint64_t>(spec_.tuning.generation_rows, std::max(live_, expected_) / 5);
-  if (generations_.empty() || (due_column_ && generations_.back().rows_ >= wanted)) {
+  if (generations_.empty()) {
     generations_.emplace_back();
+  } else if (due_column_ && generations_.back().rows_ >= wanted) {
+    const std::size_t hashes = generations_.back().table_.hashes();
+    generations_.emplace_back().table_.reserve(std::min<std::uint64_t>(hashes, wanted));
   }
   return generations_.back();
 }
