@@ -49,10 +49,21 @@ class JoinTable {
     Row rows[8];
   };
   struct Segment {
-    std::unique_ptr<Bucket[]> buckets;
-    std::uint32_t mask = 0;
+    std::shared_ptr<Bucket[]> buckets;
+    std::uint32_t count = 0;
     std::uint32_t used = 0;
     int depth = 0;  ///< leading bits of the hash that its entries share
+  };
+  /// What the directory has of a segment.
+  struct View {
+    Bucket* buckets;
+    std::uint32_t count;
+    std::uint32_t segment;
+
+    Bucket* bucket(std::uint32_t hash) const {
+      // Other bits than the directory's; not a power of two, so that tables grow by halves.
+      return buckets + (std::uint64_t{hash * 0x9e3779b1U} * count >> 32);
+    }
   };
   /// Where a hash is, or would go.
   struct Place {
@@ -63,23 +74,21 @@ class JoinTable {
   static constexpr std::uint32_t first_buckets = 8;
   static constexpr std::uint32_t most_buckets = 1 << 11;
 
-  Segment& segment_of(std::uint32_t hash) const {
-    return *directory_[static_cast<std::size_t>(std::uint64_t{hash} >> shift_)];
+  const View& view_of(std::uint32_t hash) const {
+    return directory_[static_cast<std::size_t>(std::uint64_t{hash} >> shift_)];
   }
-  /// Equal hashes of a bucket as bits.
   static std::uint32_t equal(const Bucket& bucket, std::uint32_t hash);
-  static Place place_of(Segment& segment, std::uint32_t hash);
-  static bool is_full(const Segment& segment) {
-    return segment.used > (segment.mask + 1) * 6;  // of 8
-  }
+  static Place place_of(const View& view, std::uint32_t hash);
+  void put(std::uint32_t hash, Row row);
   void number_rows(std::size_t count);
+  void show(std::uint32_t segment, std::uint32_t hash);
   static Segment make_segment(std::uint32_t buckets, int depth);
   static void copy(const Segment& from, Segment& to, std::uint32_t bit, bool set);
-  void make_room(std::uint32_t hash, Segment& segment);
-  void split(std::uint32_t hash, Segment& segment);
+  void make_room(std::uint32_t hash);
+  void split(std::uint32_t hash);
 
-  std::vector<std::unique_ptr<Segment>> segments_;
-  std::vector<Segment*> directory_;  ///< by the leading bits of the hash
+  std::vector<Segment> segments_;
+  std::vector<View> directory_;  ///< by the leading bits of the hash
   int depth_ = 0;
   int shift_ = 32;
   static constexpr int piece_shift = 12;
