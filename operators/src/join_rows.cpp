@@ -56,8 +56,11 @@ JoinGeneration& JoinRows::current() {
   // A fifth of the live rows: few tables to search, and few dead rows in the oldest one.
   const std::uint64_t wanted =
       std::max<std::uint64_t>(spec_.tuning.generation_rows, std::max(live_, expected_) / 5);
-  if (generations_.empty() || (due_column_ && generations_.back().rows_ >= wanted)) {
+  if (generations_.empty()) {
     generations_.emplace_back();
+  } else if (due_column_ && generations_.back().rows_ >= wanted) {
+    const std::size_t hashes = generations_.back().table_.hashes();
+    generations_.emplace_back().table_.reserve(std::min<std::uint64_t>(hashes, wanted));
   }
   return generations_.back();
 }
@@ -136,12 +139,10 @@ bool JoinRows::evict(Watermark watermark, RowList& padded) {
   limit_ = limit(spec_.retention, watermark);
   for (; evict_generation_ < generations_.size(); ++evict_generation_, evict_chunk_ = 0) {
     JoinGeneration& generation = generations_[evict_generation_];
-    if (evict_chunk_ == 0) {
-      if (generation.next_due_ > limit_) continue;
-      generation.next_due_ = JoinChunk::never;
-    }
+    if (evict_chunk_ == 0 && generation.next_due_ > limit_) continue;
     for (; evict_chunk_ < generation.chunks_.size(); ++evict_chunk_) {
       if (padded.size() >= spec_.tuning.pair_rows) return true;
+      if (evict_chunk_ == 0) generation.next_due_ = JoinChunk::never;
       JoinChunk& chunk = generation.chunks_[evict_chunk_];
       if (chunk.next_due <= limit_) evict_chunk(generation, chunk, limit_, padded);
       generation.next_due_ = std::min(generation.next_due_, chunk.next_due);

@@ -159,6 +159,13 @@ class JoinRows {
     BatchPtr batch;
     std::string flags;
   };
+  /// Rows on their way to the state store, as RowBlockEncoder takes them.
+  struct Fresh {
+    std::vector<const Batch*> batches;
+    std::vector<std::uint32_t> from;
+    std::vector<std::uint32_t> rows;
+    std::vector<std::uint32_t> ends;  ///< of each key group's rows
+  };
   struct Entry {
     std::uint32_t group;
     std::string key;
@@ -177,7 +184,7 @@ class JoinRows {
   void log(JoinGeneration& generation);
   void log_flags(JoinGeneration& generation);
   void put_flags(const JoinGeneration& generation, Block& block);
-  void sort_by_group(JoinGeneration& generation, RowList& list, std::vector<std::uint32_t>& ends);
+  Fresh sort_by_group(JoinGeneration& generation);
   void merge_generations();
   void put_together(JoinGeneration& generation, bool is_current);
   std::string block_key(const Block& block, bool flags) const;

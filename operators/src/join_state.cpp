@@ -105,14 +105,13 @@ void JoinRows::finish_load(Watermark late) {
   expected_ = 0;
 }
 
-/// The live rows behind those that the state store has, sorted by key group; sets `ends[group]` to
-/// where the group's rows end.
-void JoinRows::sort_by_group(JoinGeneration& generation, RowList& list,
-                             std::vector<std::uint32_t>& ends) {
+/// Sorts the live rows that the state store lacks by key group.
+JoinRows::Fresh JoinRows::sort_by_group(JoinGeneration& generation) {
   const Row first = generation.logged_;
   const std::uint32_t rows = generation.rows_ - first;
   std::vector<std::uint8_t> live(rows, 1);
-  std::vector<std::uint32_t> places(spec_.key_groups + 1);
+  Fresh fresh;
+  fresh.ends.resize(spec_.key_groups + 1);
   const auto each_chunk = [&](auto&& visit) {
     for (Row row = first; row < generation.rows_;) {
       const JoinChunk& chunk = generation.chunk_of(row);
@@ -126,45 +125,46 @@ void JoinRows::sort_by_group(JoinGeneration& generation, RowList& list,
       live[chunk.first + i - first] = is_live(chunk, chunk.first + i) ? 1 : 0;
     }
   });
-  for (std::uint32_t i = 0; i < rows; ++i) places[generation.groups_[i] + 1U] += live[i];
-  std::partial_sum(places.begin(), places.end(), places.begin());
-  list.batches.resize(places.back());
-  list.rows.resize(places.back());
+  for (std::uint32_t i = 0; i < rows; ++i) fresh.ends[generation.groups_[i] + 1U] += live[i];
+  std::partial_sum(fresh.ends.begin(), fresh.ends.end(), fresh.ends.begin());
+  std::uint32_t dead = fresh.ends.back();
+  fresh.from.resize(dead);
+  fresh.rows.resize(dead);
   const std::vector<std::uint8_t> flags(
       generation.flags_.begin() + static_cast<std::ptrdiff_t>(spec_.flagged ? first : 0),
       generation.flags_.end());
-  std::uint32_t dead = places.back();
   each_chunk([&](const JoinChunk& chunk, std::uint32_t from) {
+    if (chunk.batch != nullptr) fresh.batches.push_back(chunk.batch.get());
+    const auto batch = static_cast<std::uint32_t>(fresh.batches.size() - 1);
     for (std::uint32_t i = from; i < chunk.rows; ++i) {
       const std::uint32_t at = chunk.first + i - first;
-      const std::uint32_t place = live[at] != 0 ? places[generation.groups_[at]]++ : dead++;
+      const std::uint32_t place = live[at] != 0 ? fresh.ends[generation.groups_[at]]++ : dead++;
       if (live[at] != 0) {
-        list.batches[place] = chunk.batch.get();
-        list.rows[place] = i;
+        fresh.from[place] = batch;
+        fresh.rows[place] = i;
       }
       if (!spec_.flagged) continue;
       generation.place_[first + at] = first + place;
       generation.flags_[first + place] = flags[at];
     }
   });
-  ends = std::move(places);
+  return fresh;
 }
 
 void JoinRows::log(JoinGeneration& generation) {
   if (generation.logged_ == generation.rows_) return;
-  RowList list;
-  std::vector<std::uint32_t> ends;
-  sort_by_group(generation, list, ends);
+  const Fresh fresh = sort_by_group(generation);
+  const RowBlockEncoder encoder(spec_.schema, fresh.batches, fresh.from, fresh.rows);
   const std::uint32_t number = number_++;
   std::uint32_t begin = 0;
   for (std::uint32_t group = 0; group < spec_.key_groups; ++group) {
-    const std::uint32_t end = ends[group];
+    const std::uint32_t end = fresh.ends[group];
     if (begin == end) continue;
     Block block{
         epoch_,     number, static_cast<std::uint16_t>(group), false, generation.logged_ + begin,
         end - begin};
     puts_.push_back({group, block_key(block, false), {}});
-    encode_row_block(spec_.schema, list, begin, end, puts_.back().value);
+    encoder.encode(begin, end, puts_.back().value);
     if (spec_.flagged) {
       const auto first = generation.flags_.begin() + block.first;
       if (std::find(first, first + block.rows, 1) != first + block.rows) {

@@ -18,84 +18,6 @@ bool is_nested(const DataType& type) {
   return type.id() == TypeId::array || type.id() == TypeId::structure;
 }
 
-/// One column of consecutive entries of a list.
-class ColumnEncoder {
- public:
-  ColumnEncoder(const RowList& list, std::size_t column, std::size_t begin, std::size_t end,
-                std::string& bytes)
-      : list_(list), column_(column), begin_(begin), end_(end), bytes_(bytes) {}
-
-  void encode(const DataType& type) {
-    if (is_nested(type)) {
-      for (std::size_t i = begin_; i < end_; ++i) encode_value(at(i), list_.rows[i], bytes_);
-      return;
-    }
-    encode_validity();
-    if (type.is_string_like()) {
-      encode_strings();
-      return;
-    }
-    switch (type.width()) {
-      case 0:
-        return;
-      case 1:
-        return encode_values<std::uint8_t>();
-      case 2:
-        return encode_values<std::uint16_t>();
-      case 4:
-        return encode_values<std::uint32_t>();
-      case 8:
-        return encode_values<std::uint64_t>();
-      default:
-        return encode_values<int128>();
-    }
-  }
-
- private:
-  const Column& at(std::size_t i) const { return *list_.batches[i]->columns[column_]; }
-
-  void encode_validity() {
-    bool any = false;
-    for (std::size_t i = begin_; i < end_; ++i) any = any || at(i).is_null(list_.rows[i]);
-    bytes_.push_back(any ? '\1' : '\0');
-    if (!any) return;
-    const std::size_t first = bytes_.size();
-    bytes_.resize(first + (end_ - begin_ + 7) / 8);
-    for (std::size_t i = begin_; i < end_; ++i) {
-      const std::size_t bit = i - begin_;
-      if (at(i).is_null(list_.rows[i])) continue;
-      char& byte = bytes_[first + bit / 8];
-      byte = static_cast<char>(byte | (1 << (bit % 8)));
-    }
-  }
-
-  template <class T>
-  void encode_values() {
-    const std::size_t first = bytes_.size();
-    bytes_.resize(first + (end_ - begin_) * sizeof(T));
-    char* to = bytes_.data() + first;
-    for (std::size_t i = begin_; i < end_; ++i, to += sizeof(T)) {
-      std::memcpy(to, at(i).values<T>() + list_.rows[i], sizeof(T));
-    }
-  }
-
-  std::string_view text(std::size_t i) const {
-    return at(i).is_null(list_.rows[i]) ? std::string_view() : at(i).string(list_.rows[i]);
-  }
-  void encode_strings() {
-    for (std::size_t i = begin_; i < end_; ++i) {
-      append(bytes_, static_cast<std::uint32_t>(text(i).size()));
-    }
-    for (std::size_t i = begin_; i < end_; ++i) bytes_.append(text(i));
-  }
-
-  const RowList& list_;
-  const std::size_t column_;
-  const std::size_t begin_;
-  const std::size_t end_;
-  std::string& bytes_;
-};
-
 class Decoder {
  public:
   explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
@@ -172,12 +94,83 @@ class Decoder {
 
 }  // namespace
 
-void encode_row_block(const Schema& schema, const RowList& list, std::size_t begin, std::size_t end,
-                      std::string& bytes) {
-  append(bytes, static_cast<std::uint32_t>(end - begin));
+RowBlockEncoder::RowBlockEncoder(const Schema& schema, std::span<const Batch* const> batches,
+                                 std::span<const std::uint32_t> from,
+                                 std::span<const std::uint32_t> rows)
+    : from_(from), rows_(rows) {
   for (std::size_t c = 0; c < schema.size(); ++c) {
-    ColumnEncoder(list, c, begin, end, bytes).encode(schema[c].type);
+    Source& source = sources_.emplace_back();
+    source.type = &schema[c].type;
+    source.has_nulls = false;
+    for (const Batch* batch : batches) {
+      const Column& column = *batch->columns[c];
+      source.has_nulls = source.has_nulls || column.has_validity();
+      source.columns.push_back(&column);
+      source.values.push_back(column.values<std::byte>());
+    }
   }
+}
+
+void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& bytes) const {
+  append(bytes, static_cast<std::uint32_t>(end - begin));
+  for (const Source& source : sources_) encode_column(source, begin, end, bytes);
+}
+
+void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std::size_t end,
+                                    std::string& bytes) const {
+  if (is_nested(*source.type)) {
+    for (std::size_t i = begin; i < end; ++i) {
+      encode_value(*source.columns[from_[i]], rows_[i], bytes);
+    }
+    return;
+  }
+  bytes.push_back(source.has_nulls ? '\1' : '\0');
+  if (source.has_nulls) {
+    const std::size_t first = bytes.size();
+    bytes.resize(first + (end - begin + 7) / 8);
+    for (std::size_t i = begin; i < end; ++i) {
+      char& byte = bytes[first + (i - begin) / 8];
+      byte = static_cast<char>(byte | int{!is_null(source, i)} << ((i - begin) % 8));
+    }
+  }
+  if (source.type->is_string_like()) return encode_strings(source, begin, end, bytes);
+  switch (source.type->width()) {
+    case 0:
+      return;
+    case 1:
+      return encode_values<std::uint8_t>(source, begin, end, bytes);
+    case 2:
+      return encode_values<std::uint16_t>(source, begin, end, bytes);
+    case 4:
+      return encode_values<std::uint32_t>(source, begin, end, bytes);
+    case 8:
+      return encode_values<std::uint64_t>(source, begin, end, bytes);
+    default:
+      return encode_values<int128>(source, begin, end, bytes);
+  }
+}
+
+template <class T>
+void RowBlockEncoder::encode_values(const Source& source, std::size_t begin, std::size_t end,
+                                    std::string& bytes) const {
+  const std::size_t first = bytes.size();
+  bytes.resize(first + (end - begin) * sizeof(T));
+  char* const to = bytes.data() + first;
+  const std::byte* const* const values = source.values.data();
+  for (std::size_t i = begin; i < end; ++i) {
+    std::memcpy(to + (i - begin) * sizeof(T), values[from_[i]] + rows_[i] * sizeof(T), sizeof(T));
+  }
+}
+
+void RowBlockEncoder::encode_strings(const Source& source, std::size_t begin, std::size_t end,
+                                     std::string& bytes) const {
+  const auto text = [&](std::size_t i) {
+    return is_null(source, i) ? std::string_view() : source.columns[from_[i]]->string(rows_[i]);
+  };
+  for (std::size_t i = begin; i < end; ++i) {
+    append(bytes, static_cast<std::uint32_t>(text(i).size()));
+  }
+  for (std::size_t i = begin; i < end; ++i) bytes.append(text(i));
 }
 
 BatchPtr decode_row_block(const Schema& schema, std::string_view bytes) {
