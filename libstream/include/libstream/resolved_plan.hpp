@@ -42,7 +42,8 @@ struct ResolvedPlan {
   std::vector<std::uint32_t> event_times;
   bool streaming = true;
   bool watermarked = false;  ///< a watermark here or below
-  std::string qualifier;     ///< name given by `as`, for "side.name"
+  /// A column: the name that `as` gave its side, for "side.name"; empty: no column has one.
+  std::vector<std::string> qualifiers;
 
   SourceSpec source;
   std::vector<BoundPtr> expressions;
