@@ -203,7 +203,7 @@ class Pruning {
 
   /// The late rows go out as they came in.
   bool keeps_late_rows(const ResolvedPlan& plan) const {
-    return options_.late_rows && drops_late_rows(plan) && !tested_for_lateness(*plan.inputs[0]);
+    return options_.late_rows && finds_late_rows(plan);
   }
 
   Pruned deduplicate(const ResolvedPlan& plan, Columns wanted) const {
@@ -246,8 +246,7 @@ class Pruning {
     const auto& join = *plan.join;
     const auto width = plan.inputs[0]->schema.size();
     if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) wanted[0] = true;
-    const auto late = options_.late_rows && drops_late_rows(plan);
-    Columns read_pair(width + plan.inputs[1]->schema.size(), late);
+    Columns read_pair(width + plan.inputs[1]->schema.size(), keeps_late_rows(plan));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i]) read_pair[join.output[i]] = true;
     }

@@ -147,6 +147,12 @@ bool tested_for_lateness(const ResolvedPlan& plan) {
                       [](const ResolvedPtr& input) { return tested_for_lateness(*input); }));
 }
 
+bool finds_late_rows(const ResolvedPlan& plan) {
+  return drops_late_rows(plan) &&
+         !std::all_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const ResolvedPtr& input) { return tested_for_lateness(*input); });
+}
+
 bool has_aggregate(const ResolvedPlan& plan) {
   return plan.kind == Kind::aggregate ||
          std::any_of(plan.inputs.begin(), plan.inputs.end(),

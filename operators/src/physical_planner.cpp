@@ -38,14 +38,16 @@ std::string step_text(const FusedStep& step) {
   return text + (text.empty() ? "" : "; ") + "columns " + columns;
 }
 
+std::string time_text(const Field& field) {
+  return field.name + (field.type.id() == TypeId::structure ? ".end" : "");
+}
+
 /// How long groups live, in words.
 std::string retention(const ResolvedPlan& plan, OutputMode mode) {
   if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";
   if (plan.keys.empty()) return "keeps its one group";
   if (!plan.time_key) return "keeps all groups: no key carries a watermark";
-  const auto& field = plan.schema[*plan.time_key];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
+  return "keeps groups until the watermark passes " + time_text(plan.schema[*plan.time_key]);
 }
 
 /// How long keys live, in words.
@@ -55,9 +57,8 @@ std::string retention(const ResolvedPlan& plan) {
            " of their first row + " + duration_text(plan.delay_milliseconds * 1000);
   }
   if (!plan.time_key) return "keeps all keys: none carries a watermark";
-  const auto& field = plan.schema[plan.keys[*plan.time_key]];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps keys until the watermark passes " + field.name + (window ? ".end" : "");
+  return "keeps keys until the watermark passes " +
+         time_text(plan.schema[plan.keys[*plan.time_key]]);
 }
 
 /// An aggregation's keys are its first columns, a deduplication's stay where they are.
@@ -195,8 +196,8 @@ class Planner {
       case Kind::sort:
         return sorted(*plan);
       case Kind::join:
-        if (plan->inputs[0]->streaming && plan->inputs[1]->streaming) break;
-        return static_joined(*plan);
+        return plan->inputs[0]->streaming && plan->inputs[1]->streaming ? joined(*plan)
+                                                                        : static_joined(*plan);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -291,18 +292,6 @@ class Planner {
     connect(right, built, 1, Exchange::Kind::hash, plan.join->right.keys);
     note_late_rows(plan, built);
     return built;
-  }
-
-  /// A join with a table of bounded data, which has no input here: it is loaded before each epoch.
-  Built looked_up(const ResolvedPlan& plan) {
-    auto join = plan_static_join(plan, spec_, options_, environment_);
-    const auto input = build(plan.inputs[join.stream]);
-    topology_.static_sides.push_back(std::move(join.side));
-    auto node = op("static join", std::move(join.factory), plan.schema,
-                   join.partitioned ? options_.partitions : input.parallelism);
-    node.explain = std::move(join.explain);
-    if (!join.partitioned) return above(input, std::move(node));
-    return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
   }
 
   Built sorted(const ResolvedPlan& plan) {
@@ -440,10 +429,7 @@ class Planner {
   /// Rows are late at the first operator above their watermark that goes by event time: what that
   /// one emits can no longer be late for the next.
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
-    const auto tested =
-        std::all_of(plan.inputs.begin(), plan.inputs.end(),
-                    [](const ResolvedPtr& input) { return tested_for_lateness(*input); });
-    if (!drops_late_rows(plan) || tested) return;
+    if (!finds_late_rows(plan)) return;
     const auto& below = plan.inputs[0]->schema;
     if (plan.kind == Kind::join) {
       late_.push_back({built, stream_join_late_schema(below, plan.inputs[1]->schema), "the join"});

@@ -85,6 +85,8 @@ std::string duration_text(std::int64_t microseconds);
 bool drops_late_rows(const ResolvedPlan& plan);
 /// True where every row that comes out of here has been tested: further up none can be late.
 bool tested_for_lateness(const ResolvedPlan& plan);
+/// True where rows are found late here first: what comes from below has not all been tested.
+bool finds_late_rows(const ResolvedPlan& plan);
 /// True where an aggregation is here or below.
 bool has_aggregate(const ResolvedPlan& plan);
 
