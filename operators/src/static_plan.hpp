@@ -25,7 +25,9 @@ class StaticPlan {
   /// True where the rows are others than after the last call, or may be: plans with rand() or
   /// current_timestamp() run at each.
   bool look(Epoch epoch, const EpochContext& context);
+  /// The rows; a caller that has what it needs of them gives them up.
   const std::vector<BatchPtr>& batches() const { return batches_; }
+  void drop_batches() { batches_.clear(); }
   std::string version() const;   ///< of all sources, JSON
   std::string describe() const;  ///< of all sources, in plan order
   std::uint64_t size_estimate() const;

@@ -35,6 +35,7 @@ std::string StaticTableSide::prepare(Epoch epoch, const EpochContext& context) {
   auto table = table_;
   if (!table || stale_) {
     table = make_table();
+    plan_->drop_batches();
     stale_ = false;
   }
   version_ = plan_->version();
