@@ -54,13 +54,18 @@ bool JoinRows::mute_rows(const Batch& batch, std::vector<std::uint8_t>& mute) co
 
 JoinGeneration& JoinRows::current() {
   // A fifth of the live rows: few tables to search, and few dead rows in the oldest one.
-  const std::uint64_t wanted =
-      std::max<std::uint64_t>(spec_.tuning.generation_rows, std::max(live_, expected_) / 5);
+  const std::uint64_t fifth = std::max(live_, expected_) / 5;
+  const auto is_full = [&](const JoinGeneration& generation) {
+    const bool large = generation.rows_ >= spec_.tuning.generation_rows ||
+                       generation.bytes_ >= spec_.tuning.generation_bytes;
+    return large && generation.rows_ >= fifth;
+  };
   if (generations_.empty()) {
     generations_.emplace_back();
-  } else if (due_column_ && generations_.back().rows_ >= wanted) {
+  } else if (due_column_ && is_full(generations_.back())) {
     const std::size_t hashes = generations_.back().table_.hashes();
-    generations_.emplace_back().table_.reserve(std::min<std::uint64_t>(hashes, wanted));
+    generations_.emplace_back().table_.reserve(std::min<std::uint64_t>(
+        hashes, std::max<std::uint64_t>(spec_.tuning.generation_rows, fifth)));
   }
   return generations_.back();
 }
@@ -95,8 +100,10 @@ void JoinRows::append_chunk(JoinGeneration& generation, BatchPtr batch, EventTim
   generation.rows_ += chunk.rows;
   generation.live_ += chunk.live;
   live_ += chunk.live;
+  const std::size_t bytes = owned_bytes(*batch);
+  generation.bytes_ += bytes;
   if (chunk.live > 0) {
-    chunk_bytes_ += owned_bytes(*batch);
+    chunk_bytes_ += bytes;
     chunk.batch = std::move(batch);
   }
   generation.chunks_.push_back(std::move(chunk));
@@ -198,8 +205,10 @@ void JoinRows::finish_eviction() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < generations_.size(); ++i) {
     JoinGeneration& generation = generations_[i];
-    // Three quarters dead: what a move costs is paid for by rows that went.
-    const bool moves = generation.live_ <= generation.rows_ / 4 && i + 1 < generations_.size();
+    // Three quarters dead: what a move costs is paid for by rows that went. While the next one is
+    // mostly alive, the rest may just be about to go as well.
+    const bool moves = generation.live_ <= generation.rows_ / 4 && i + 1 < generations_.size() &&
+                       generations_[i + 1].live_ <= generations_[i + 1].rows_ / 2;
     if (generation.live_ > 0 && !moves) {
       if (kept != i) generations_[kept] = std::move(generation);
       ++kept;

@@ -19,11 +19,13 @@ namespace libstream {
 
 /// Sizes, which tests make small.
 struct JoinTuning {
-  std::uint32_t generation_rows = 1 << 14;  ///< at least, before the next generation begins
-  std::size_t generations = 8;              ///< of a side at most, after an epoch
-  std::uint32_t segment_rows = 1 << 16;     ///< rows that are encoded at once
-  std::size_t chunk_rows = batch_rows;      ///< smaller batches are put together
-  std::size_t pair_rows = batch_rows;       ///< of the result, matched at once
+  /// A generation has at least so many rows or bytes before the next one begins.
+  std::uint32_t generation_rows = 1 << 15;
+  std::size_t generation_bytes = std::size_t{1} << 20;
+  std::size_t generations = 8;           ///< of a side at most, after an epoch
+  std::uint32_t segment_rows = 1 << 15;  ///< rows that are encoded at once
+  std::size_t chunk_rows = batch_rows;   ///< smaller batches are put together
+  std::size_t pair_rows = batch_rows;    ///< of the result, matched at once
 };
 
 /// Consecutive rows of a generation: an input batch, kept.
@@ -80,6 +82,7 @@ class JoinGeneration {
   std::uint32_t rows_ = 0;
   std::uint32_t live_ = 0;
   std::uint32_t fresh_from_ = 0;
+  std::size_t bytes_ = 0;              ///< of all rows that it ever got
   std::uint32_t logged_ = 0;           ///< rows before are in the state store
   std::vector<std::uint16_t> groups_;  ///< key groups of the rows behind
   EventTime next_due_ = JoinChunk::never;

@@ -59,10 +59,11 @@ class Generator {
     }
     std::shuffle(one.plan.output.begin(), one.plan.output.end(), random_);
     one.model.output = one.plan.output;
-    one.tuning = {static_cast<std::uint32_t>(1 + number(12)),
-                  static_cast<std::size_t>(1 + number(4)),
-                  static_cast<std::uint32_t>(1 + number(12)),
-                  static_cast<std::size_t>(1 + number(8)), static_cast<std::size_t>(1 + number(6))};
+    one.tuning.generation_rows = static_cast<std::uint32_t>(1 + number(12));
+    one.tuning.generations = static_cast<std::size_t>(1 + number(4));
+    one.tuning.segment_rows = static_cast<std::uint32_t>(1 + number(12));
+    one.tuning.chunk_rows = static_cast<std::size_t>(1 + number(8));
+    one.tuning.pair_rows = static_cast<std::size_t>(1 + number(6));
     if (chance(20)) one.tuning = JoinTuning();
     return one;
   }
