@@ -40,6 +40,16 @@ std::vector<std::uint32_t> moved(const std::vector<std::uint32_t>& columns,
   return result;
 }
 
+std::vector<std::string> moved(const std::vector<std::string>& names,
+                               const std::vector<std::uint32_t>& place, std::size_t count) {
+  if (names.empty()) return {};
+  std::vector<std::string> result(count);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (place[i] != gone) result[place[i]] = names[i];
+  }
+  return result;
+}
+
 bool is_identity(const ResolvedPlan& project) {
   const auto& input = *project.inputs[0];
   if (project.expressions.size() != input.schema.size()) return false;
@@ -124,7 +134,7 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
-    copy->qualifiers = input.plan->qualifiers;
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     copy->event_times = moved(plan.event_times, input.place);
     if (plan.kind == Kind::watermark) copy->column = input.place[plan.column];
     for (auto& expression : copy->expressions) {
@@ -176,10 +186,9 @@ class Pruning {
     auto fields = input.plan->schema.fields();
     input.place.push_back(static_cast<std::uint32_t>(fields.size()));
     fields.push_back(plan.schema[plan.schema.size() - 1]);
-    copy->qualifiers = input.plan->qualifiers;
-    if (!copy->qualifiers.empty()) copy->qualifiers.emplace_back();
     copy->schema = Schema(std::move(fields));
     copy->event_times = moved(plan.event_times, input.place);
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     return {copy, std::move(input.place)};
   }
 
@@ -214,7 +223,7 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
-    copy->qualifiers = input.plan->qualifiers;
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     copy->event_times = moved(plan.event_times, input.place);
     for (auto& key : copy->keys) key = input.place[key];
     if (plan.event_column) copy->event_column = input.place[*plan.event_column];
