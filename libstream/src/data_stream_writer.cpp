@@ -8,9 +8,9 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 6> query_options{"noDataEpochs",   "watermarkPolicy",
-                                                        "slidingWindows", "snapshotEpochs",
-                                                        "snapshotBytes",  "restarts"};
+constexpr std::array<std::string_view, 7> query_options{
+    "noDataEpochs",  "watermarkPolicy", "slidingWindows", "snapshotEpochs",
+    "snapshotBytes", "restarts",        "broadcastLimit"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),

@@ -61,7 +61,7 @@ class OperatorTest {
     } else if (gathered(0)) {
       deliver(0, 0, batch, input);
     } else {
-      exchange(0, *batch);
+      exchange(0, *batch, input);
     }
   }
 
@@ -185,11 +185,11 @@ class OperatorTest {
     } else if (gathered(to)) {
       deliver(to, 0, batch, 0);
     } else {
-      exchange(to, *batch);
+      exchange(to, *batch, 0);
     }
   }
 
-  void exchange(std::size_t to, const Batch& batch) {
+  void exchange(std::size_t to, const Batch& batch, std::size_t input) {
     std::vector<std::uint64_t> hashes(batch.rows);
     hash_keys(batch, steps_[to].key_columns, hashes);
     if (batch.hashes) {
@@ -201,7 +201,7 @@ class OperatorTest {
       rows[owner(group, options_.key_groups, tasks(to))].push_back(i);
     }
     for (std::uint32_t task = 0; task < tasks(to); ++task) {
-      if (!rows[task].empty()) deliver(to, task, gather(batch, rows[task]), 0);
+      if (!rows[task].empty()) deliver(to, task, gather(batch, rows[task]), input);
     }
   }
 
