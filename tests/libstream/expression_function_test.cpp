@@ -221,6 +221,7 @@ TEST_CASE("Strings") {
          {"concat('ab', 1, 'cd')", "ab1cd"},
          {"'a' || 'b' || 'c'", "abc"},
          {"concat_ws('-', 'a', NULL, 'b')", "a-b"},
+         {"concat_ws('-', '', 'a', '')", "-a-"},
          {"replace('banana', 'an', 'x')", "bxxa"},
          {"replace('banana', 'na')", "ba"},
          {"starts_with('hello', 'he')", "true"},

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include <cstring>
+#include <utility>
 
 namespace libstream {
 namespace {
@@ -148,9 +149,10 @@ ColumnPtr concat_ws_kernel(const KernelCall& call) {
     }
     char* place = heap.reserve(size + 1);
     const char* begin = place;
+    bool first = true;
     for (const Vector& part : call.arguments.subspan(1)) {
       if (part.is_null(i)) continue;
-      if (place != begin) {
+      if (!std::exchange(first, false)) {
         std::memcpy(place, between.data(), between.size());
         place += between.size();
       }
