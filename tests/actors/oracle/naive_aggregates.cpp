@@ -324,10 +324,6 @@ Value naive_aggregate(const std::string& name, std::vector<Row> arguments, const
   return rows.empty() ? Value() : of_present().at(name)(rows, options);
 }
 
-bool has_naive_aggregate(const std::string& name) {
-  return of_all().contains(name) || of_present().contains(name);
-}
-
 Compare compare_of(const std::string& name) {
   if (name == "skewness" || name == "kurtosis") return Compare::rough;
   if (name == "collect_list" || name == "array_agg" || name == "collect_set") {

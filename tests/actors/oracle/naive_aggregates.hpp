@@ -13,8 +13,6 @@ namespace libstream::oracle {
 /// `options`: the constants behind the arguments.
 Value naive_aggregate(const std::string& name, std::vector<Row> arguments,
                       const std::vector<Value>& options, bool distinct);
-/// Names that naive_aggregate knows.
-bool has_naive_aggregate(const std::string& name);
 /// How its results compare.
 Compare compare_of(const std::string& name);
 

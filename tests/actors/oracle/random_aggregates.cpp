@@ -1,6 +1,9 @@
 #include "random_aggregates.hpp"
 
+#include <libstream/aggregate.hpp>
+
 #include <array>
+#include <set>
 
 namespace libstream::oracle {
 namespace {
@@ -146,6 +149,18 @@ AggregateTerm random_aggregate(Chance& chance, bool ordered) {
     term.distinct = chance.one_in(5);
   }
   return term;
+}
+
+std::vector<std::string> undrawn_aggregates() {
+  // The bytes of a sketch are compared with recorded ones elsewhere.
+  std::set<std::string> drawn{"max_by", "min_by", "count_min_sketch"};
+  for (const Shape& shape : any_order()) drawn.insert(shape.name);
+  for (const Shape& shape : by_order()) drawn.insert(shape.name);
+  std::vector<std::string> names;
+  for (const auto& name : aggregate_names()) {
+    if (!drawn.contains(name)) names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace libstream::oracle
