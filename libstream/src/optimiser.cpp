@@ -117,6 +117,8 @@ class FilterPush {
                columns.back() < node.keys.size();
       case Kind::sort:
         return !can_fail;
+      case Kind::join:
+        return false;
     }
     return false;
   }

@@ -94,6 +94,8 @@ std::string describe(const ResolvedPlan& plan) {
       return "union";
     case Kind::sort:
       return sorting(plan);
+    case Kind::join:
+      return std::string(to_string(plan.join->type)) + " join";
   }
   return "";
 }

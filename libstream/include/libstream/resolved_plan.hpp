@@ -2,6 +2,7 @@
 
 #include <libstream/aggregate.hpp>
 #include <libstream/bound_expression.hpp>
+#include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
 #include <libstream/state.hpp>
 
@@ -32,6 +33,7 @@ struct ResolvedPlan {
     limit,        ///< `count`
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
+    join,         ///< inputs left, right; `join`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -61,6 +63,7 @@ struct ResolvedPlan {
   std::optional<std::uint32_t> event_column;
   bool within_watermark = false;
   std::int64_t count = 0;
+  std::shared_ptr<const JoinPlan> join;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
