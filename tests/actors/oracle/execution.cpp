@@ -233,6 +233,13 @@ std::optional<std::string> Execution::check_progress() const {
       if (got.rows_dropped_by_watermark != state.dropped) {
         return unlike("dropped", state.dropped, got.rows_dropped_by_watermark);
       }
+      const auto metric = got.custom_metrics.find("numDroppedDuplicateRows");
+      if (state.duplicates.has_value() != (metric != got.custom_metrics.end())) {
+        return in_epoch(epoch, got.operator_name + ": only deduplications count duplicates");
+      }
+      if (state.duplicates && metric->second != *state.duplicates) {
+        return unlike("duplicates", *state.duplicates, metric->second);
+      }
     }
   }
   return std::nullopt;
