@@ -110,6 +110,9 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     state.rows_dropped_by_watermark = metrics.dropped_groups;
     state.memory_used_bytes = metrics.state_bytes;
     state.partitions = node.parallelism;
+    if (node.state_name.starts_with("dedupe")) {
+      state.custom_metrics["numDroppedDuplicateRows"] = metrics.filtered_rows;
+    }
     progress.state_operators.push_back(std::move(state));
   }
 }
