@@ -75,6 +75,15 @@ struct Identity {
   std::uint32_t place = 0;
 };
 
+/// Keys of an operator as columns: the input grown by those that are computed, and a window among
+/// them. `where` names the operator in messages.
+struct KeyColumns {
+  ResolvedPtr below;
+  std::vector<std::uint32_t> columns;
+};
+KeyColumns resolve_keys(const std::vector<Expression>& keys, const ResolvedPtr& input,
+                        std::string_view where);
+
 // Operators with a file of their own.
 ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input);
 ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, const Item& array,
@@ -83,6 +92,10 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
                                    const Identity& identity);
 ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
                                 const Identity& identity);
+ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
+                          const Identity& identity);
+/// Throws where a top_n cannot run in that output mode, or not below that operator.
+void check_top_n(const ResolvedPlan& plan, OutputMode mode);
 ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
                           const Identity& identity);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);

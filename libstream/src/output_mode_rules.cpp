@@ -67,6 +67,7 @@ void check_limit(OutputMode mode) {
 }
 
 void check(const ResolvedPlan& plan, OutputMode mode) {
+  analysis::check_top_n(plan, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
   if (plan.kind == Kind::deduplicate) check_deduplicate(plan, mode);
   if (plan.kind == Kind::limit) check_limit(mode);

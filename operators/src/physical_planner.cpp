@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_top_n.hpp"
 #include "query_plan.hpp"
 
 #include <libstream/analyser.hpp>
@@ -187,6 +188,8 @@ class Planner {
         return deduplicated(*plan);
       case Kind::limit:
         return limited(*plan);
+      case Kind::top_n:
+        return ranked(*plan);
       case Kind::union_all:
         return united(*plan);
       case Kind::sort:
@@ -364,6 +367,15 @@ class Planner {
     return built;
   }
 
+  Built ranked(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = top_n_node(plan, spec_.output_mode, options_.partitions);
+    const auto kind = plan.keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    const auto built = above(input, std::move(node), kind, plan.keys);
+    note_late_rows(plan, built);
+    return built;
+  }
+
   Built limited(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     // Above an aggregation that emits its whole result, each epoch is limited by itself.
@@ -402,7 +414,9 @@ class Planner {
   /// one emits can no longer be late for the next.
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
     if (!drops_late_rows(plan) || tested_for_lateness(*plan.inputs[0])) return;
-    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
+    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by "
+                       : plan.kind == Kind::top_n   ? "top_n by "
+                                                    : "drop_duplicates of ";
     late_.push_back({built, plan.inputs[0]->schema, kind + names_of_keys(plan)});
   }
 
@@ -420,10 +434,11 @@ class Planner {
 
   void add_late_sink() {
     if (late_.empty()) {
-      throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
-                  "late_rows: no operator of this query drops late rows; it takes an aggregation "
-                  "whose keys carry an event time with_watermark(…), or drop_duplicates above a "
-                  "watermark, or leave late_rows out");
+      throw Error(
+          ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
+          "late_rows: no operator of this query drops late rows; it takes an aggregation "
+          "or top_n whose keys carry an event time with_watermark(…), or drop_duplicates above "
+          "a watermark, or leave late_rows out");
     }
     bool equal = true;
     for (const auto& rows : late_) {

@@ -30,8 +30,9 @@ struct ResolvedPlan {
     aggregate,    ///< `keys`, `aggregates`; output: keys, then aggregates
     deduplicate,  ///< `keys`; `event_column`, `time_key`, `within_watermark`, `delay_milliseconds`
     limit,        ///< `count`
-    union_all,    ///< all inputs; same types
-    sort,         ///< `expressions`, `descending`
+    top_n,  ///< best `count` rows by `keys`, in the order of `expressions`, `descending`; `ties`
+    union_all,  ///< all inputs; same types
+    sort,       ///< `expressions`, `descending`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -61,6 +62,7 @@ struct ResolvedPlan {
   std::optional<std::uint32_t> event_column;
   bool within_watermark = false;
   std::int64_t count = 0;
+  bool ties = false;  ///< also the rows that equal the last one
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
