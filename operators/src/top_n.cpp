@@ -222,18 +222,22 @@ class TopN final : public Operator {
         if ((entry.row->marks & Stored::stored) != 0) entries.emplace_back(group, entry.row->id);
       }
     }
-    note_erased(entries);
+    note_erased(std::move(entries));
     rows_.erase(due_, hashes_of(due_)->as<std::uint64_t>());
     due_.clear();
   }
 
-  void note_erased(const std::vector<std::pair<Group, std::uint32_t>>& entries) {
+  void note_erased(std::vector<std::pair<Group, std::uint32_t>> entries) {
+    std::sort(entries.begin(), entries.end());
     std::vector<Group> groups;
-    for (const auto& [group, id] : entries) groups.push_back(group);
+    for (const auto& [group, id] : entries) {
+      if (groups.empty() || groups.back() != group) groups.push_back(group);
+    }
     const BufferPtr hashes = hashes_of(groups);
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const auto& [group, id] = entries[i];
-      erased_.emplace_back(key_group_of(hashes->as<std::uint64_t>()[i]), std::string());
+    std::size_t at = 0;
+    for (const auto& [group, id] : entries) {
+      while (groups[at] != group) ++at;
+      erased_.emplace_back(key_group_of(hashes->as<std::uint64_t>()[at]), std::string());
       std::string& key = erased_.back().second;
       rows_.table().encode_key(group, key);
       key.append(reinterpret_cast<const char*>(&id), sizeof id);
