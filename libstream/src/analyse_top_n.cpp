@@ -38,6 +38,12 @@ void add_order(const LogicalPlan& plan, const ResolvedPlan& input, ResolvedPlan&
   for (const auto& key : plan.expressions) {
     const auto sorted = key.node().kind == ExpressionNode::Kind::sort;
     node.expressions.push_back(bind_in(sorted ? key.node().arguments[0] : key, input, "top_n"));
+    if (!is_deterministic(*node.expressions.back())) {
+      fail("NONDETERMINISTIC_ORDER",
+           "top_n: the order " + node.expressions.back()->text +
+               " has another value each time it is worked out, but a row must keep its place; add "
+               "it as a column below with with_column, and name that column");
+    }
     node.descending.push_back(sorted && same_name(key.node().name, "desc"));
   }
 }

@@ -74,11 +74,7 @@ void RankedRows::offer(const Batch& batch, const RankKeys& ranks) {
   if (!find_candidates(batch, ranks)) return;
   const bool whole = candidates_.size() == batch.rows;
   const BatchPtr picked = whole ? nullptr : gather(batch, candidates_);
-  std::vector<const Column*> columns;
-  for (const auto& column : whole ? batch.columns : picked->columns) {
-    columns.push_back(column.get());
-  }
-  encode_rows(columns, candidates_.size(), encoded_, encoded_rows_);
+  encode(whole ? batch : *picked);
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
     const std::uint64_t word = ranks.words()[candidates_[i]];
     if (word > of(candidate_groups_[i]).bar) continue;  // raised by the rows before it
@@ -86,6 +82,12 @@ void RankedRows::offer(const Batch& batch, const RankKeys& ranks) {
     ranks.append_bytes(candidates_[i], order_);
     insert(candidate_groups_[i], {word, order_, encoded_rows_[i].view()});
   }
+}
+
+void RankedRows::encode(const Batch& batch) {
+  std::vector<const Column*> columns;
+  for (const auto& column : batch.columns) columns.push_back(column.get());
+  encode_rows(columns, batch.rows, encoded_, encoded_rows_);
 }
 
 /// Lists the rows at or below the bars, with their groups; false where there are none.
@@ -165,7 +167,7 @@ void RankedRows::insert(Group group, const Candidate& candidate) {
     if (!keep_ties_ || compare(candidate, ranked.entries[count_ - 1]) > 0) return;
   }
   Stored* row = make(candidate);
-  put(ranked, place, row);
+  put(ranked, place, {candidate.word, row});
   ++counts_.entered;
   const auto order_at = [&](std::size_t i) { return ranked.entries[i].row->order(); };
   if (ranked.count > count_ && (!keep_ties_ || order_at(count_ - 1) != order_at(count_))) {
@@ -181,7 +183,7 @@ void RankedRows::insert(Group group, const Candidate& candidate) {
   header |= GroupHeader::touched;
 }
 
-void RankedRows::put(Ranked& ranked, std::size_t place, Stored* row) {
+void RankedRows::put(Ranked& ranked, std::size_t place, const Entry& entry) {
   if (ranked.count == ranked.capacity) {
     const std::uint32_t capacity = ranked.capacity == 0 ? 1 : ranked.capacity * 2;
     auto* entries = reinterpret_cast<Entry*>(arena_.allocate(capacity * sizeof(Entry)));
@@ -194,7 +196,7 @@ void RankedRows::put(Ranked& ranked, std::size_t place, Stored* row) {
   }
   Entry* at = ranked.entries + place;
   std::copy_backward(at, ranked.entries + ranked.count, ranked.entries + ranked.count + 1);
-  *at = {row->word, row};
+  *at = entry;
   ++ranked.count;
   ++size_;
 }
@@ -230,7 +232,7 @@ void RankedRows::set_bar(Ranked& ranked) const {
 RankedRows::Stored* RankedRows::make(const Candidate& candidate) {
   const std::size_t size = sizeof(Stored) + candidate.order.size() + candidate.row.size();
   auto* row = reinterpret_cast<Stored*>(arena_.allocate(size));
-  *row = {0, Stored::fresh, candidate.word, static_cast<std::uint32_t>(candidate.order.size()),
+  *row = {0, Stored::fresh, static_cast<std::uint32_t>(candidate.order.size()),
           static_cast<std::uint32_t>(candidate.row.size())};
   auto* to = reinterpret_cast<char*>(row + 1);
   std::memcpy(to, candidate.order.data(), candidate.order.size());
@@ -242,27 +244,21 @@ void RankedRows::release(Stored* row) {
   arena_.release(reinterpret_cast<char*>(row), sizeof(Stored) + row->order_bytes + row->row_bytes);
 }
 
-void RankedRows::load(const std::vector<ColumnPtr>& keys, std::span<const Loaded> loaded) {
-  const BufferPtr hashes = hash_columns(keys, loaded.size());
-  table_.find(keys, loaded.size(), hashes->as<std::uint64_t>());
+void RankedRows::load(const Batch& batch, const RankKeys& ranks,
+                      std::span<const std::uint32_t> ids) {
+  const auto keys = columns_at(batch, key_columns_);
+  table_.find(keys, batch.rows, hashes_.compute(batch, key_columns_));
   start_groups();
-  for (std::size_t i = 0; i < loaded.size(); ++i) {
-    const std::string_view value = loaded[i].value;
-    Stored head{};
-    constexpr std::size_t fixed = sizeof head - offsetof(Stored, word);
-    const auto complete = value.size() >= fixed;
-    if (complete) std::memcpy(&head.word, value.data(), fixed);
-    if (!complete || value.size() - fixed != std::size_t{head.order_bytes} + head.row_bytes) {
-      throw Error(ErrorCode::corrupt,
-                  "state entry of top_n has the wrong length; restart from an older checkpoint");
-    }
-    const Candidate candidate{head.word, value.substr(fixed, head.order_bytes),
-                              value.substr(fixed + head.order_bytes)};
+  encode(batch);
+  for (std::size_t i = 0; i < batch.rows; ++i) {
+    order_.clear();
+    ranks.append_bytes(i, order_);
+    const Candidate candidate{ranks.words()[i], order_, encoded_rows_[i].view()};
     Ranked& ranked = of(table_.groups()[i]);
     Stored* row = make(candidate);
-    row->id = loaded[i].id;
+    row->id = ids[i];
     row->marks = Stored::stored;
-    put(ranked, place_of(ranked, candidate), row);
+    put(ranked, place_of(ranked, candidate), {candidate.word, row});
     ranked.next_id = std::max<std::uint64_t>(ranked.next_id, row->id + std::uint64_t{1});
     set_bar(ranked);
   }

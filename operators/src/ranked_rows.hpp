@@ -32,16 +32,12 @@ class RankedRows final {
     static constexpr std::uint32_t stored = 2;  ///< the state store has an entry under this id
     std::uint32_t id;                           ///< among the rows of the group
     std::uint32_t marks;
-    std::uint64_t word;  ///< from here on: the value of the state entry
     std::uint32_t order_bytes;
     std::uint32_t row_bytes;
 
     const char* begin() const { return reinterpret_cast<const char*>(this + 1); }
     std::string_view order() const { return {begin(), order_bytes}; }
     std::string_view row() const { return {begin() + order_bytes, row_bytes}; }
-    std::string_view value() const {
-      return {reinterpret_cast<const char*>(&word), 2 * sizeof word + order_bytes + row_bytes};
-    }
   };
   struct Entry {
     std::uint64_t word;
@@ -59,12 +55,8 @@ class RankedRows final {
 
   /// Takes the rows that are among the best so far. `ranks`: of the same batch.
   void offer(const Batch& batch, const RankKeys& ranks);
-  /// Adds rows read from state entries; key columns as `offer` takes them.
-  struct Loaded {
-    std::uint32_t id;
-    std::string value;
-  };
-  void load(const std::vector<ColumnPtr>& keys, std::span<const Loaded> rows);
+  /// Adds rows of the state, all of which are among the best. `ids`: theirs among their groups'.
+  void load(const Batch& batch, const RankKeys& ranks, std::span<const std::uint32_t> ids);
 
   const GroupTable& table() const { return table_; }
   std::span<const Entry> rows(Group group) const {
@@ -104,13 +96,14 @@ class RankedRows final {
     return *reinterpret_cast<Ranked*>(table_.row(group) + table_.state_offset());
   }
   void start_groups();
+  void encode(const Batch& batch);
   bool find_candidates(const Batch& batch, const RankKeys& ranks);
   bool find_in_one_group(const std::vector<ColumnPtr>& keys, std::span<const std::uint64_t> words);
   void find_in_many(std::span<const std::uint64_t> words);
   void insert(Group group, const Candidate& candidate);
   int compare(const Candidate& candidate, const Entry& entry) const;
   std::size_t place_of(const Ranked& ranked, const Candidate& candidate) const;
-  void put(Ranked& ranked, std::size_t place, Stored* row);
+  void put(Ranked& ranked, std::size_t place, const Entry& entry);
   void displace(Group group, Stored& successor);
   void set_bar(Ranked& ranked) const;
   Stored* make(const Candidate& candidate);
@@ -129,7 +122,7 @@ class RankedRows final {
 
   std::vector<std::uint32_t> candidates_;  ///< rows of the batch
   std::vector<Group> candidate_groups_;
-  std::string order_;
+  std::string order_;  ///< of the candidate being looked at
   std::string encoded_;
   std::vector<StringView> encoded_rows_;
 };

@@ -46,22 +46,17 @@ class TopN final : public Operator {
 
   void restore(const StateReader& state, Watermark late) override {
     late_.set_limit(late);
-    std::vector<ColumnBuilder> keys;
-    std::vector<RankedRows::Loaded> loaded;
-    for (const auto key : spec_.keys) keys.emplace_back(spec_.schema[key].type);
+    std::vector<std::string> values;
+    std::vector<std::uint32_t> ids;
     state.for_each([&](std::uint32_t, std::string_view key, std::string_view value) {
-      for (ColumnBuilder& builder : keys) decode_value(key, builder);
-      RankedRows::Loaded row{0, std::string(value)};
-      if (key.size() != sizeof row.id) {
-        throw Error(ErrorCode::corrupt,
-                    "key of a state entry of top_n has the wrong length; restart from an older "
-                    "checkpoint");
-      }
-      std::memcpy(&row.id, key.data(), sizeof row.id);
-      loaded.push_back(std::move(row));
-      if (loaded.size() == batch_rows) load(keys, loaded);
+      std::uint32_t id = 0;
+      if (key.size() < sizeof id) corrupt_entry();
+      std::memcpy(&id, key.data() + key.size() - sizeof id, sizeof id);
+      ids.push_back(id);
+      values.emplace_back(value);
+      if (ids.size() == batch_rows) load(values, ids);
     });
-    if (!loaded.empty()) load(keys, loaded);
+    if (!ids.empty()) load(values, ids);
   }
 
   void start(const EpochStart& epoch) override {
@@ -109,21 +104,20 @@ class TopN final : public Operator {
     erased_.clear();
     if (each_epoch()) return rows_.clear_marks();
     std::vector<Group> groups;
+    std::size_t rows = 0;
     for (const Group group : rows_.touched()) {
-      if (is_live(group)) groups.push_back(group);
+      if (!is_live(group)) continue;
+      groups.push_back(group);
+      const auto entries = rows_.rows(group);
+      rows += static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), is_fresh));
     }
-    const BufferPtr hashes = hashes_of(groups);
-    std::string key;
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-      const auto key_group_number = key_group_of(hashes->as<std::uint64_t>()[i]);
-      key.clear();
-      rows_.table().encode_key(groups[i], key);
-      for (const auto& entry : rows_.rows(groups[i])) {
-        if ((entry.row->marks & RankedRows::Stored::fresh) == 0) continue;
-        const auto size = key.size();
-        key.append(reinterpret_cast<const char*>(&entry.row->id), sizeof entry.row->id);
-        changes.put(key_group_number, key, entry.row->value());
-        key.resize(size);
+    for (std::size_t begin = 0; begin < groups.size(); begin += batch_rows) {
+      const std::size_t count = std::min(batch_rows, groups.size() - begin);
+      const std::size_t written =
+          put(std::span<const Group>(groups).subspan(begin, count), changes);
+      // The entries of the first batch tell how long all will be.
+      if (begin == 0 && written > 0) {
+        changes.reserve(changes.bytes().size() / written * rows * 9 / 8);
       }
     }
     rows_.clear_marks();
@@ -154,6 +148,9 @@ class TopN final : public Operator {
   using Stored = RankedRows::Stored;
 
   bool each_epoch() const { return spec_.mode == OutputMode::complete; }
+  static bool is_fresh(const RankedRows::Entry& entry) {
+    return (entry.row->marks & Stored::fresh) != 0;
+  }
   bool is_live(Group group) const { return (rows_.table().header(group) & GroupHeader::live) != 0; }
   std::uint32_t key_group_of(std::uint64_t hash) const {
     return spec_.keys.empty() ? 0 : key_group(hash, context_.key_groups);
@@ -162,12 +159,51 @@ class TopN final : public Operator {
     return hash_columns(rows_.table().keys(groups), groups.size());
   }
 
-  void load(std::vector<ColumnBuilder>& builders, std::vector<RankedRows::Loaded>& loaded) {
-    std::vector<ColumnPtr> keys;
-    for (ColumnBuilder& builder : builders) keys.push_back(builder.finish());
-    rows_.load(keys, loaded);
-    index(keys);
-    loaded.clear();
+  /// The rows of groups that entered in this epoch, as state entries; how many there are.
+  std::size_t put(std::span<const Group> groups, ChangelogWriter& changes) const {
+    std::size_t rows = 0;
+    const BufferPtr hashes = hashes_of(groups);
+    std::string key;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const auto number = key_group_of(hashes->as<std::uint64_t>()[i]);
+      key.clear();
+      rows_.table().encode_key(groups[i], key);
+      for (const auto& entry : rows_.rows(groups[i])) {
+        if (!is_fresh(entry)) continue;
+        const auto size = key.size();
+        key.append(reinterpret_cast<const char*>(&entry.row->id), sizeof entry.row->id);
+        changes.put(number, key, entry.row->row());
+        key.resize(size);
+        ++rows;
+      }
+    }
+    return rows;
+  }
+
+  [[noreturn]] static void corrupt_entry() {
+    throw Error(ErrorCode::corrupt,
+                "state entry of top_n has the wrong length; restart from an older checkpoint");
+  }
+
+  /// The rows from their bytes, cut off the front of each.
+  BatchPtr decode(std::span<std::string_view> bytes) const {
+    std::vector<ColumnPtr> columns;
+    for (const Field& field : spec_.schema) columns.push_back(decode_rows(field.type, bytes));
+    return make_batch(std::move(columns), bytes.size());
+  }
+
+  /// An entry's value is the row, which has the key and what the order is made of.
+  void load(std::vector<std::string>& values, std::vector<std::uint32_t>& ids) {
+    std::vector<std::string_view> bytes(values.begin(), values.end());
+    const BatchPtr batch = decode(bytes);
+    for (const std::string_view rest : bytes) {
+      if (!rest.empty()) corrupt_entry();
+    }
+    ranks_.set(evaluator_.evaluate(*batch, epoch_), batch->rows);
+    rows_.load(*batch, ranks_, ids);
+    index(columns_at(*batch, spec_.keys));
+    values.clear();
+    ids.clear();
   }
 
   /// Notes when the groups made last are due, by the rows that made them.
@@ -193,7 +229,7 @@ class TopN final : public Operator {
     const bool update = spec_.mode == OutputMode::update;
     for (const Group group : rows_.touched()) {
       for (const auto& entry : rows_.rows(group)) {
-        if ((entry.row->marks & Stored::fresh) == 0) continue;
+        if (!is_fresh(entry)) continue;
         ++updated_;
         if (update) emit_.push_back(entry.row);
       }
@@ -207,9 +243,7 @@ class TopN final : public Operator {
   void emit(std::span<const Stored* const> rows, Output& output) const {
     std::vector<std::string_view> bytes;
     for (const Stored* row : rows) bytes.push_back(row->row());
-    std::vector<ColumnPtr> columns;
-    for (const Field& field : spec_.schema) columns.push_back(decode_rows(field.type, bytes));
-    output.emit(make_batch(std::move(columns), rows.size()));
+    output.emit(decode(bytes));
   }
 
   /// Removes the groups that are due, and notes their entries for the changes.

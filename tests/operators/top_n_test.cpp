@@ -4,6 +4,7 @@
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/operators/top_n.hpp>
+#include <libstream/value_codec.hpp>
 
 #include <cmath>
 #include <limits>
@@ -368,13 +369,19 @@ TEST_CASE("State entries of another form are corrupt") {
   const auto restore = [&](std::string key, std::string value) {
     top_n(spec_of(c))({0, 1, 128})->restore(Entries(std::move(key), std::move(value)), {});
   };
-  const std::string key("\1\0\0\0\0", 5);
+  const auto row = [&](std::int64_t k) {
+    std::string bytes;
+    const BatchPtr batch = batch_of(schema, {{k, 2, 3, "name", 1.5}});
+    for (const ColumnPtr& column : batch->columns) {
+      encode_value(*column, 0, bytes);
+    }
+    return bytes;
+  };
+  std::string key;
+  encode_value(*batch_of(Schema::parse("k int"), {{1}})->columns[0], 0, key);
   const std::string id(4, '\0');
-  CHECK_NOTHROW(restore(key + id, std::string(16, '\0')));
-  CHECK_THROWS_WITH_AS(restore(key, std::string(16, '\0')), doctest::Contains("wrong length"),
-                       Error);
-  CHECK_THROWS_WITH_AS(restore(key + id, std::string(15, '\0')), doctest::Contains("wrong length"),
-                       Error);
-  CHECK_THROWS_WITH_AS(restore(key + id, std::string(17, '\0')), doctest::Contains("wrong length"),
-                       Error);
+  CHECK_NOTHROW(restore(key + id, row(1)));
+  CHECK_THROWS_WITH_AS(restore("abc", row(1)), doctest::Contains("wrong length"), Error);
+  CHECK_THROWS_WITH_AS(restore(key + id, row(1) + "x"), doctest::Contains("wrong length"), Error);
+  CHECK_THROWS_WITH_AS(restore(key + id, row(1).substr(1)), doctest::Contains("cut short"), Error);
 }

@@ -24,7 +24,7 @@ struct TopNSpec {
   bool keep_ties = false;
   Schema schema;  ///< of the rows
   std::vector<std::uint32_t> keys;
-  /// The best first; nulls are the smallest values.
+  /// The best first; nulls are the smallest values. Deterministic: worked out anew at a restart.
   std::vector<SortSpec::Key> order;
   /// Which of `keys` carries the event time: a timestamp, or a window struct whose end counts.
   /// Absent: nothing is late, nothing is evicted.
