@@ -1,6 +1,7 @@
 // Queries of the Nexmark benchmark and a word count, measured in events per CPU second.
 #include "checksum_sink.hpp"
 #include "event_source.hpp"
+#include "oracle.hpp"
 #include "queries.hpp"
 #include "reference.hpp"
 #include "supply.hpp"
@@ -28,6 +29,7 @@ struct NexmarkOptions {
   std::uint32_t threads = 1;
   std::uint32_t partitions = 0;
   bool generate = false;
+  bool check = false;
   std::uint64_t seed = 1;
   double rate = 1e6;
   std::size_t keys = 10'000;
@@ -53,6 +55,8 @@ void declare(CLI::App& app, NexmarkOptions& options) {
       ->check(CLI::Range(0U, 1024U))
       ->capture_default_str();
   app.add_flag("--generate", options.generate, "Generate while running, not before");
+  app.add_flag("--check", options.check,
+               "Compare the rows with plain loops over the same events, and measure nothing");
   app.add_option("--seed", options.seed, "What the events depend on")->capture_default_str();
   app.add_option("--rate", options.rate, "Events a second of event time")
       ->check(CLI::Range(1.0, 1e9))
@@ -121,6 +125,39 @@ Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply
           sink->checksum()};
 }
 
+/// Throws where the rows are not those that plain loops give.
+void check(const NexmarkOptions& options, const std::shared_ptr<const Supply>& supply) {
+  const auto rows = std::make_shared<CollectedRows>();
+  EventSourceOptions source_options;
+  source_options.events = options.events;
+  source_options.epoch_events = options.epoch_events;
+  source_options.tasks = options.partitions;
+  const auto source =
+      std::make_shared<EventSource>(supply, std::make_shared<Meter>(), source_options);
+  const TemporaryDirectory checkpoint;
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  session_options.partitions = options.partitions;
+  Session session(session_options);
+  const auto asked = query_of(options.query, session.read_stream().source(source));
+  asked.stream.write_stream()
+      .output_mode(asked.mode)
+      .trigger(Trigger::available_now())
+      .checkpoint(checkpoint.path())
+      .foreach_batch([rows](const std::vector<BatchPtr>& batches, const Schema&, Epoch) {
+        rows->add(batches);
+      })
+      .start()
+      .await_termination();
+  const auto text = difference(options.query, *supply, options.events, *rows);
+  if (!text.empty()) throw Error(ErrorCode::data, options.query + ": " + text);
+  std::uint64_t count = 0;
+  for (const BatchPtr& batch : rows->batches()) count += batch->rows;
+  std::printf("{\"query\":\"%s\",\"events\":%llu,\"rows_out\":%llu,\"check\":\"ok\"}\n",
+              options.query.c_str(), static_cast<unsigned long long>(options.events),
+              static_cast<unsigned long long>(count));
+}
+
 void print(const NexmarkOptions& options, const Result& result, std::optional<double> reference) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -147,6 +184,12 @@ void run(NexmarkOptions options) {
   const std::shared_ptr<const Supply> supply =
       options.query == "wordcount" ? word_supply(options.seed, options.keys, options.generate)
                                    : bid_supply(generator, options.generate, options.distinct());
+  if (options.check) {
+    if (options.events == 0) {
+      throw Error(ErrorCode::invalid_argument, "--check needs --events: how many to compare");
+    }
+    return check(options, supply);
+  }
   // Before and after, because the machine's speed changes with its neighbours.
   const auto before = reference_rate(options.query, *supply, options.keys);
   const Result result = measure(options, supply);
