@@ -1,6 +1,7 @@
 #include "reference.hpp"
 
 #include "meter.hpp"
+#include "query_loops.hpp"
 
 #include <libstream/column.hpp>
 #include <libstream/hash.hpp>
@@ -9,17 +10,11 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 
 namespace libstream::apps {
 namespace {
 
 constexpr double measured_seconds = 0.35;
-
-/// Makes the compiler believe that all memory is read here.
-inline void clobber() { asm volatile("" : : : "memory"); }
-
-using Loop = std::function<void(const Batch&)>;
 
 /// Columns of another batch, by reference.
 class PassThrough final {
@@ -142,7 +137,7 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   if (query == "q1") return Currency{};
   if (query == "q2") return Selection{};
   if (query == "wordcount") return WordCount(vocabulary);
-  return {};
+  return stateful_loop(query);
 }
 
 }  // namespace
