@@ -113,6 +113,22 @@ DataStream DataStream::union_all(const DataStream& other) const {
   return {runtime_, node(LogicalPlan::Kind::union_all, {plan_, other.plan_})};
 }
 
+DataStream DataStream::join(const DataStream& right, const Expression& condition,
+                            JoinType type) const {
+  auto plan = node(LogicalPlan::Kind::join, {plan_, right.plan_});
+  plan->expressions = {condition};
+  plan->join_type = type;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::join(const DataStream& right, std::vector<std::string> columns,
+                            JoinType type) const {
+  auto plan = node(LogicalPlan::Kind::join, {plan_, right.plan_});
+  plan->names = std::move(columns);
+  plan->join_type = type;
+  return {runtime_, std::move(plan)};
+}
+
 DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {
   auto plan = node(LogicalPlan::Kind::sort, {plan_});
   plan->expressions = plain(std::move(keys));

@@ -36,7 +36,9 @@ std::string describe(const LogicalPlan& plan) {
     case Kind::aggregate:
       return "aggregate by [" + list_of(plan.keys) + "] " + list_of(plan.expressions);
     case Kind::join:
-      return "join " + plan.join_type + " on " + list_of(plan.expressions);
+      return std::string(to_string(plan.join_type)) + " join " +
+             (plan.names.empty() ? "on " + list_of(plan.expressions)
+                                 : "using " + list_of(plan.names));
     case Kind::union_all:
       return "union";
     case Kind::deduplicate:

@@ -122,6 +122,8 @@ class FilterPush {
                });
       case Kind::sort:
         return !can_fail;
+      case Kind::join:
+        return false;
     }
     return false;
   }

@@ -81,6 +81,8 @@ class Pruning {
         return aggregate(*plan);
       case Kind::union_all:
         return unite(*plan);
+      case Kind::join:
+        break;
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};

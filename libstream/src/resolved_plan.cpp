@@ -104,6 +104,8 @@ std::string describe(const ResolvedPlan& plan) {
       return "sort " + order_of(plan);
     case Kind::top_n:
       return ranking(plan);
+    case Kind::join:
+      return std::string(to_string(plan.join->type)) + " join";
   }
   return "";
 }

@@ -194,6 +194,8 @@ class Planner {
         return united(*plan);
       case Kind::sort:
         return sorted(*plan);
+      case Kind::join:
+        break;
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};

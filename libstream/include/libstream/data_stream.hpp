@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/expression.hpp>
+#include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
 #include <libstream/memory.hpp>
 #include <libstream/query.hpp>
@@ -89,6 +90,18 @@ class DataStream {
   const {
     return order_by(std::vector<ColumnArgument>{ColumnArgument(std::forward<Keys>(keys))...});
   }
+  /// Pairs of rows for which `condition` is true; columns: this stream's, then `right`'s. Sides are
+  /// told apart by `as`: "i.ad = c.ad". Stream with stream needs an equality between the sides, and
+  /// for the outer ones and left semi a watermark that bounds the rows kept.
+  DataStream join(const DataStream& right, const Expression& condition,
+                  JoinType type = JoinType::inner) const;
+  DataStream join(const DataStream& right, std::string_view condition,
+                  JoinType type = JoinType::inner) const {
+    return join(right, expr(condition), type);
+  }
+  /// By equality of columns that both sides have; each comes out once, first.
+  DataStream join(const DataStream& right, std::vector<std::string> columns,
+                  JoinType type = JoinType::inner) const;
   DataStream as(std::string_view alias) const;
   /// Gives the operator's state an identity that survives changes of the plan around it.
   DataStream named(std::string_view name) const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/expression.hpp>
+#include <libstream/join.hpp>
 #include <libstream/options.hpp>
 #include <libstream/schema.hpp>
 #include <libstream/sink.hpp>
@@ -50,7 +51,7 @@ struct LogicalPlan {
     filter,       ///< `expressions[0]`
     watermark,    ///< `column`, `delay`
     aggregate,    ///< `keys`, `expressions` (aggregates)
-    join,         ///< inputs left, right; `expressions[0]` condition; `join_type` (a later issue)
+    join,         ///< inputs left, right; `expressions[0]` condition, or `names`; `join_type`
     union_all,    ///< all inputs, by position
     deduplicate,  ///< `keys` (empty = all columns); `within_watermark`
     limit,        ///< `count`
@@ -72,7 +73,7 @@ struct LogicalPlan {
   std::string new_name;
   std::vector<std::string> names;
   std::int64_t delay_milliseconds = 0;
-  std::string join_type;
+  JoinType join_type = JoinType::inner;
   bool within_watermark = false;
   std::int64_t count = 0;
   bool ties = false;
