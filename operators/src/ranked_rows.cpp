@@ -131,6 +131,11 @@ void RankedRows::find_in_many(std::span<const std::uint64_t> words) {
   const auto groups = table_.groups();
   const auto rows = table_.rows();
   const std::size_t offset = table_.state_offset();
+  // Of one row only the best of the batch has a chance, or those that may equal it.
+  for (std::size_t i = 0; count_ == 1 && i < words.size(); ++i) {
+    auto& ranked = *reinterpret_cast<Ranked*>(rows[i] + offset);
+    ranked.bar = std::min(ranked.bar, words[i]);
+  }
   candidates_.resize(words.size());
   candidate_groups_.resize(words.size());
   std::size_t found = 0;

@@ -44,7 +44,7 @@ class NexmarkOracleTest(unittest.TestCase):
 
     def test_a_query_without_an_oracle_is_refused(self):
         done = run("--query", "q0", "--events", "1000")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("no oracle for q0", done.stderr)
 
 
