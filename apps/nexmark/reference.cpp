@@ -1,6 +1,7 @@
 #include "reference.hpp"
 
 #include "meter.hpp"
+#include "query_loops.hpp"
 #include "static_queries.hpp"
 
 #include <libstream/column.hpp>
@@ -10,17 +11,11 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 
 namespace libstream::apps {
 namespace {
 
 constexpr double measured_seconds = 0.35;
-
-/// Makes the compiler believe that all memory is read here.
-inline void clobber() { asm volatile("" : : : "memory"); }
-
-using Loop = std::function<void(const Batch&)>;
 
 /// Columns of another batch, by reference.
 class PassThrough final {
@@ -144,7 +139,7 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   if (query == "q2") return Selection{};
   if (query == "q13") return SideInputLoop();
   if (query == "wordcount") return WordCount(vocabulary);
-  return {};
+  return stateful_loop(query);
 }
 
 }  // namespace

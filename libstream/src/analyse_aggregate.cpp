@@ -15,38 +15,40 @@ struct Key {
 };
 
 /// The end of the session that a row would have alone: its time + the gap.
-BoundPtr session_end(const Expression& expression, const ResolvedPlan& input) {
+BoundPtr session_end(const Expression& expression, const ResolvedPlan& input,
+                     std::string_view where) {
   const auto& arguments = expression.node().arguments;
   if (arguments.size() != 2) {
-    bad_window(expression, "group_by", "session_window takes a time and a gap");
+    bad_window(expression, where, "session_window takes a time and a gap");
   }
   auto time = arguments[0];
-  if (is_window(bind_in(time, input, "group_by")->type)) time = window_time(time);
+  if (is_window(bind_in(time, input, where)->type)) time = window_time(time);
   auto gap = arguments[1];
   std::string problem;
   if (gap.node().kind == Kind::literal || is_call(gap, "negate")) {
     const auto value = constant_duration(gap, problem);
-    if (!value) bad_window(expression, "group_by", "the gap is not valid: " + problem);
-    if (*value <= 0) bad_window(expression, "group_by", "the gap must be above zero");
+    if (!value) bad_window(expression, where, "the gap is not valid: " + problem);
+    if (*value <= 0) bad_window(expression, where, "the gap must be above zero");
     gap = lit(std::chrono::microseconds(*value));
   }
-  const auto type = bind_in(gap, input, "group_by")->type;
+  const auto type = bind_in(gap, input, where)->type;
   if (type.id() == TypeId::string) {
     gap = gap.cast(TypeId::day_interval);
   } else if (type.id() != TypeId::day_interval) {
-    bad_window(expression, "group_by",
+    bad_window(expression, where,
                "the gap must be a duration such as \"10 minutes\" or an interval, but "
                "is " +
                    type.to_string());
   }
-  return bind_in(time + Operand(gap), input, "group_by");
+  return bind_in(time + Operand(gap), input, where);
 }
 
 /// Resolves keys; grows the input by the columns that they need.
 class Keys {
  public:
-  Keys(const LogicalPlan& plan, const ResolvedPtr& input) : input_(input) {
-    for (const auto& expression : plan.keys) add(expression);
+  Keys(const std::vector<Expression>& keys, const ResolvedPtr& input, std::string_view where)
+      : where_(where), input_(input) {
+    for (const auto& expression : keys) add(expression);
     below_ = append_items(input, std::move(added_));
     if (window_key_) add_windows();
   }
@@ -69,20 +71,20 @@ class Keys {
     Key key{derived_name(expression), inner, 0};
     session_ = session_ || is_call(inner, "session_window");
     if (!is_call(inner, "window") && !is_call(inner, "session_window")) {
-      auto item = item_of(expression, *input_, "group_by");
+      auto item = item_of(expression, *input_, where_);
       key.column = place(std::move(item));
     } else {
       if (window_key_) {
-        fail("INVALID_WINDOW",
-             "group_by: " + inner.to_string() + " is a second window; an aggregation takes one");
+        fail("INVALID_WINDOW", std::string(where_) + ": " + inner.to_string() +
+                                   " is a second window; an operator takes one");
       }
       window_key_ = list_.size();
       if (session_) {
-        session_end_ = session_end(inner, *input_);
+        session_end_ = session_end(inner, *input_, where_);
       } else {
-        window_ = window_of(inner, "group_by");
+        window_ = window_of(inner, where_);
       }
-      time_column_ = place(window_item(inner, *input_, "group_by"));
+      time_column_ = place(window_item(inner, *input_, where_));
     }
     list_.push_back(std::move(key));
   }
@@ -99,6 +101,7 @@ class Keys {
     below_ = plan;
   }
 
+  std::string_view where_;
   ResolvedPtr input_;
   std::vector<Item> added_;
   std::vector<Key> list_;
@@ -278,6 +281,14 @@ class Results {
 
 }  // namespace
 
+KeyColumns resolve_keys(const std::vector<Expression>& keys, const ResolvedPtr& input,
+                        std::string_view where) {
+  const Keys resolved(keys, input, where);
+  KeyColumns result{resolved.below(), {}};
+  for (const auto& key : resolved.list()) result.columns.push_back(key.column);
+  return result;
+}
+
 ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
                                    const Identity& identity) {
   if (plan.keys.empty() && plan.expressions.empty()) {
@@ -285,7 +296,7 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
          "agg: there is nothing to aggregate; name at least one aggregate, "
          "such as count()");
   }
-  const Keys keys(plan, input);
+  const Keys keys(plan.keys, input, "group_by");
   Results results(keys.list(), input);
   for (const auto& expression : plan.expressions) results.add(expression);
 

@@ -65,6 +65,10 @@ class Analyser {
         const auto id = identity(*plan, operators_);
         return resolve_limit(*plan, input(*plan), id);
       }
+      case Kind::top_n: {
+        const auto id = identity(*plan, operators_);
+        return resolve_top_n(*plan, input(*plan), id);
+      }
       case Kind::operation:
         missing("a custom operator", "express it with select, where and group_by");
     }
@@ -81,7 +85,8 @@ class Analyser {
 
   static void check_name(const LogicalPlan& plan) {
     if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
-        plan.kind == Kind::deduplicate || plan.kind == Kind::limit || plan.kind == Kind::join) {
+        plan.kind == Kind::deduplicate || plan.kind == Kind::limit || plan.kind == Kind::join ||
+        plan.kind == Kind::top_n) {
       return;
     }
     fail("OPERATOR_WITHOUT_STATE",

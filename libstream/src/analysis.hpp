@@ -93,6 +93,14 @@ std::shared_ptr<ResolvedPlan> windows_above(const ResolvedPtr& below, ResolvedPl
 /// The input's columns first, the windows of the call window(…) last.
 ResolvedPtr add_window(const ResolvedPtr& input, const Expression& expression,
                        std::string_view where);
+/// Keys of an operator as columns: the input grown by those that are computed, and a window among
+/// them. `where` names the operator in messages.
+struct KeyColumns {
+  ResolvedPtr below;
+  std::vector<std::uint32_t> columns;
+};
+KeyColumns resolve_keys(const std::vector<Expression>& keys, const ResolvedPtr& input,
+                        std::string_view where);
 
 // Operators with a file of their own.
 ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input);
@@ -102,6 +110,10 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
                                    const Identity& identity);
 ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
                                 const Identity& identity);
+ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
+                          const Identity& identity);
+/// Throws where a top_n cannot run in that output mode, or not below that operator.
+void check_top_n(const ResolvedPlan& plan, OutputMode mode);
 ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
                           const Identity& identity);
 ResolvedPtr resolve_join(const LogicalPlan& plan, const ResolvedPtr& left, const ResolvedPtr& right,

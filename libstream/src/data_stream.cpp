@@ -115,6 +115,16 @@ DataStream DataStream::limit(std::int64_t rows) const {
   return {runtime_, std::move(plan)};
 }
 
+DataStream DataStream::top_n(std::int64_t n, std::vector<ColumnArgument> order,
+                             std::vector<ColumnArgument> partition_by, Ties ties) const {
+  auto plan = node(LogicalPlan::Kind::top_n, {plan_});
+  plan->count = n;
+  plan->keys = plain(std::move(partition_by));
+  plan->expressions = plain(std::move(order));
+  plan->ties = ties == Ties::keep;
+  return {runtime_, std::move(plan)};
+}
+
 DataStream DataStream::union_all(const DataStream& other) const {
   return {runtime_, node(LogicalPlan::Kind::union_all, {plan_, other.plan_})};
 }

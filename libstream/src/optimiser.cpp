@@ -192,6 +192,11 @@ class FilterPush {
       case Kind::aggregate:
         return !can_fail && !options_.late_rows && !columns.empty() &&
                columns.back() < node.keys.size();
+      case Kind::top_n:
+        return !can_fail && !options_.late_rows && !columns.empty() &&
+               std::all_of(columns.begin(), columns.end(), [&](std::uint32_t column) {
+                 return std::find(node.keys.begin(), node.keys.end(), column) != node.keys.end();
+               });
       case Kind::sort:
         return !can_fail;
       case Kind::join:

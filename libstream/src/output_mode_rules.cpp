@@ -80,6 +80,7 @@ void check_join(const ResolvedPlan& plan, OutputMode mode) {
 
 void check(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::join) check_join(plan, mode);
+  analysis::check_top_n(plan, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
   if (plan.kind == Kind::deduplicate) check_deduplicate(plan, mode);
   if (plan.kind == Kind::limit) check_limit(mode);

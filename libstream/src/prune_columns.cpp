@@ -83,6 +83,8 @@ class Pruning {
       case Kind::windows:
       case Kind::sessions:
         return windows(*plan, wanted);
+      case Kind::top_n:
+        return ranked(*plan, wanted);
       case Kind::deduplicate:
         return deduplicate(*plan, wanted);
       case Kind::aggregate:
@@ -227,6 +229,23 @@ class Pruning {
     copy->event_times = moved(plan.event_times, input.place);
     for (auto& key : copy->keys) key = input.place[key];
     if (plan.event_column) copy->event_column = input.place[*plan.event_column];
+    return {copy, std::move(input.place)};
+  }
+
+  Pruned ranked(const ResolvedPlan& plan, Columns wanted) const {
+    if (keeps_late_rows(plan)) wanted = all(wanted.size());
+    for (const auto key : plan.keys) wanted[key] = true;
+    for (const auto& expression : plan.expressions) read(expression, wanted);
+    // The rows are kept: what nobody reads is worth a projection.
+    auto input = narrow(run(plan.inputs[0], wanted), wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->schema = input.plan->schema;
+    copy->event_times = moved(plan.event_times, input.place);
+    for (auto& key : copy->keys) key = input.place[key];
+    for (auto& expression : copy->expressions) {
+      expression = remap_columns(expression, input.place);
+    }
     return {copy, std::move(input.place)};
   }
 

@@ -46,12 +46,20 @@ std::string aggregation(const ResolvedPlan& plan) {
          (plan.time_key ? ", event time in " + plan.schema[*plan.time_key].name : "");
 }
 
-std::string sorting(const ResolvedPlan& plan) {
-  std::string text = "sort ";
+std::string order_of(const ResolvedPlan& plan) {
+  std::string text;
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
     text += (i == 0 ? "" : ", ") + plan.expressions[i]->text + (plan.descending[i] ? " DESC" : "");
   }
   return text;
+}
+
+std::string ranking(const ResolvedPlan& plan) {
+  std::string keys;
+  for (const auto key : plan.keys) keys += (keys.empty() ? "" : ", ") + column_name(plan, key);
+  return "top " + std::to_string(plan.count) + (plan.ties ? " with ties" : "") + " by [" + keys +
+         "] in the order " + order_of(plan) +
+         (plan.time_key ? ", event time in " + column_name(plan, plan.keys[*plan.time_key]) : "");
 }
 
 std::string deduplication(const ResolvedPlan& plan) {
@@ -107,7 +115,9 @@ std::string describe(const ResolvedPlan& plan) {
     case Kind::union_all:
       return "union";
     case Kind::sort:
-      return sorting(plan);
+      return "sort " + order_of(plan);
+    case Kind::top_n:
+      return ranking(plan);
     case Kind::join:
       return joining(plan);
   }
@@ -135,6 +145,7 @@ std::string to_text(const ResolvedPlan& plan) {
 
 bool drops_late_rows(const ResolvedPlan& plan) {
   return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
+         (plan.kind == Kind::top_n && plan.time_key.has_value()) ||
          (plan.kind == Kind::deduplicate && plan.event_column.has_value()) ||
          (plan.kind == Kind::join &&
           (plan.join->left.event_column || plan.join->right.event_column));

@@ -1,6 +1,7 @@
 #include "fuse.hpp"
 #include "plan_panes.hpp"
 #include "plan_stream_join.hpp"
+#include "plan_top_n.hpp"
 #include "plan_words.hpp"
 #include "query_plan.hpp"
 
@@ -132,6 +133,8 @@ class Planner {
         return deduplicated(*plan);
       case Kind::limit:
         return limited(*plan);
+      case Kind::top_n:
+        return ranked(*plan);
       case Kind::union_all:
         return united(*plan);
       case Kind::sort:
@@ -361,6 +364,15 @@ class Planner {
     return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
   }
 
+  Built ranked(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = top_n_node(plan, spec_.output_mode, options_.partitions);
+    const auto kind = plan.keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    const auto built = above(input, std::move(node), kind, plan.keys);
+    note_late_rows(plan, built);
+    return built;
+  }
+
   Built limited(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     // Above an aggregation that emits its whole result, each epoch is limited by itself.
@@ -404,7 +416,9 @@ class Planner {
       late_.push_back({built, stream_join_late_schema(below, plan.inputs[1]->schema), "the join"});
       return;
     }
-    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
+    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by "
+                       : plan.kind == Kind::top_n   ? "top_n by "
+                                                    : "drop_duplicates of ";
     late_.push_back({built, below, kind + names_of_keys(plan)});
   }
 
@@ -422,10 +436,11 @@ class Planner {
 
   void add_late_sink() {
     if (late_.empty()) {
-      throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
-                  "late_rows: no operator of this query drops late rows; it takes an aggregation "
-                  "whose keys carry an event time with_watermark(…), or drop_duplicates or a join "
-                  "of streams above a watermark, or leave late_rows out");
+      throw Error(
+          ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
+          "late_rows: no operator of this query drops late rows; it takes an aggregation "
+          "or top_n whose keys carry an event time with_watermark(…), or drop_duplicates or a join "
+          "of streams above a watermark, or leave late_rows out");
     }
     bool equal = true;
     for (const auto& rows : late_) {

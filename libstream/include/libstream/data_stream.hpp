@@ -8,6 +8,7 @@
 #include <libstream/runtime.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -18,6 +19,12 @@ namespace libstream {
 
 class DataStreamWriter;
 class GroupedStream;
+
+/// What top_n does with rows that are equal to its last one in the order.
+enum class Ties : std::uint8_t {
+  cut,   ///< exactly n rows stay (SQL's row_number); always the same ones of the same rows
+  keep,  ///< all rows of rank ≤ n stay
+};
 
 /// Rows of one schema, streaming or bounded, and what is done to them: a value that describes,
 /// nothing runs before `start`. Wrong names and types are reported there.
@@ -69,6 +76,12 @@ class DataStream {
   DataStream drop_duplicates_within_watermark(std::vector<std::string> columns = {}) const;
   DataStream distinct() const;                ///< drop_duplicates by all columns
   DataStream limit(std::int64_t rows) const;  ///< the query's first rows; which ones is open
+  /// The best `n` rows of each combination of `partition_by`, the first in `order` being the best:
+  /// `bids.top_n(1, {col("price").desc()}, {window("time", "10 seconds")}, Ties::keep)`. A window
+  /// among the keys is added as a column. In output mode append the rows of a window go out when
+  /// the watermark passes it; in update mode those that entered in the epoch. See docs/top-n.md.
+  DataStream top_n(std::int64_t n, std::vector<ColumnArgument> order,
+                   std::vector<ColumnArgument> partition_by = {}, Ties ties = Ties::cut) const;
   DataStream union_all(const DataStream& other) const;
   DataStream order_by(std::vector<ColumnArgument> keys) const;  ///< above complete aggregations
   template <class... Keys>

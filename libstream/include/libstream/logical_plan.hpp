@@ -75,6 +75,7 @@ struct LogicalPlan {
     with_column,  ///< `expressions[0]` as `column`: behind the others, or in place of that name
     rename,       ///< `column` becomes `new_name`
     drop,         ///< all columns but `names`
+    top_n,        ///< `count` rows of each combination of `keys`, by `expressions`; `ties`
     explode,      ///< array `column` becomes its elements, `new_name`, behind the other columns
   };
   Kind kind;
@@ -89,6 +90,7 @@ struct LogicalPlan {
   JoinType join_type = JoinType::inner;
   bool within_watermark = false;
   std::int64_t count = 0;
+  bool ties = false;
   std::string name;  ///< `.named()`: identity of state across changed plans
   std::shared_ptr<void> custom;
 

@@ -31,6 +31,7 @@ struct ResolvedPlan {
     aggregate,    ///< `keys`, `aggregates`; output: keys, then aggregates
     deduplicate,  ///< `keys`; `event_column`, `time_key`, `within_watermark`, `delay_milliseconds`
     limit,        ///< `count`
+    top_n,        ///< best `count` rows by `keys`, ordered by `expressions`, `descending`; `ties`
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
@@ -64,6 +65,7 @@ struct ResolvedPlan {
   std::optional<std::uint32_t> event_column;
   bool within_watermark = false;
   std::int64_t count = 0;
+  bool ties = false;  ///< also the rows that equal the last one
   std::shared_ptr<const JoinPlan> join;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
