@@ -93,4 +93,5 @@ struct Epoch {
   totals @13 :List(Total);
   committedThrough @14 :Int64;
   snapshot @15 :Snapshot;
+  idleSince @16 :List(Int64);   # ms since 1970 by watermark operator; -1 = had rows to read
 }

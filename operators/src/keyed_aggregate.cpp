@@ -28,7 +28,7 @@ KeyedAggregate::KeyedAggregate(AggregateSpec spec, const OperatorContext& contex
       context_(context),
       arguments_(evaluated_calls(spec_)),
       states_(spec_.key_fields, spec_.aggregates),
-      late_(spec_.keys, spec_.key_fields, lateness_key(spec_)) {}
+      late_(spec_.keys, spec_.key_fields, lateness_key(spec_), spec_.lateness) {}
 
 std::uint32_t KeyedAggregate::group_of(std::uint64_t hash) const {
   return spec_.global() ? 0 : key_group(hash, context_.key_groups);
@@ -52,6 +52,7 @@ void KeyedAggregate::start(const EpochStart& epoch) {
   erased_.clear();
   updated_ = 0;
   evicted_ = 0;
+  made_ = absorbed_ = taken_ = released_ = 0;
 }
 
 Flow KeyedAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
@@ -73,6 +74,8 @@ void KeyedAggregate::update(const Batch& batch) {
   if (!spec_.global()) hashes = hashes_.compute(batch, spec_.keys);
   states_.update(keys, batch.rows, hashes, arguments_);
   held_rows_ += batch.rows;
+  absorbed_ += batch.rows;
+  taken_ += batch.rows;
   index_created(keys);
 }
 
@@ -84,7 +87,11 @@ void KeyedAggregate::merge(const Batch& batch) {
   const std::uint64_t* hashes = spec_.global() ? nullptr : hashes_.of(batch, spec_.keys);
   states_.merge(keys, batch.rows, hashes, columns.subspan(count));
   const auto* rows = columns.back()->values<std::int64_t>();
-  for (std::size_t i = 0; i < batch.rows; ++i) held_rows_ += static_cast<std::uint64_t>(rows[i]);
+  std::uint64_t stand_for = 0;
+  for (std::size_t i = 0; i < batch.rows; ++i) stand_for += static_cast<std::uint64_t>(rows[i]);
+  held_rows_ += stand_for;
+  taken_ += stand_for;
+  absorbed_ += batch.rows;
   index_created(keys);
 }
 
@@ -142,9 +149,10 @@ Flow KeyedAggregate::resume(Output& output) {
   return Flow::done;
 }
 
-void KeyedAggregate::emit(std::span<const Group> groups, Output& output) const {
+void KeyedAggregate::emit(std::span<const Group> groups, Output& output) {
   std::vector<ColumnPtr> columns = states_.table().keys(groups);
   for (auto& column : states_.results(groups)) columns.push_back(std::move(column));
+  made_ += groups.size();
   output.emit(make_batch(std::move(columns), groups.size()));
 }
 
@@ -152,6 +160,7 @@ void KeyedAggregate::evict(std::span<const Group> groups) {
   const BufferPtr hashes = hash_columns(states_.table().keys(groups), groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {
     held_rows_ -= states_.rows_in(groups[i]);
+    released_ += states_.rows_in(groups[i]);
     if (!(states_.table().header(groups[i]) & GroupHeader::stored)) continue;
     Erased erased{group_of(hashes->as<std::uint64_t>()[i]), {}};
     states_.table().encode_key(groups[i], erased.key);
@@ -193,6 +202,10 @@ OperatorMetrics KeyedAggregate::metrics() const {
   metrics.state_removed = evicted_;
   metrics.state_bytes = states_.bytes();
   metrics.held_rows = held_rows_;
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = absorbed_;
+  metrics.taken_rows = taken_;
+  metrics.released_rows = released_;
   return metrics;
 }
 

@@ -42,7 +42,7 @@ class KeyedAggregate final : public Operator {
   void merge(const Batch& batch);
   void index_created(const std::vector<ColumnPtr>& keys);
   std::vector<Group> groups_to_emit() const;
-  void emit(std::span<const Group> groups, Output& output) const;
+  void emit(std::span<const Group> groups, Output& output);
   void evict(std::span<const Group> groups);
   bool evicts() const { return spec_.time_key && spec_.mode != OutputMode::complete; }
   /// The key group that state is filed under.
@@ -66,6 +66,10 @@ class KeyedAggregate final : public Operator {
   std::vector<Erased> erased_;
   std::uint64_t held_rows_ = 0;
   std::uint64_t updated_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t absorbed_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 }  // namespace libstream

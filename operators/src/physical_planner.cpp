@@ -1,5 +1,6 @@
 #include "fuse.hpp"
 #include "query_plan.hpp"
+#include "time_options.hpp"
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
@@ -103,6 +104,7 @@ class Planner {
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
     topology_.watermark_policy = watermark_policy();
+    topology_.idle_timeout_ms = idle_timeout(spec_.options, topology_.watermark_policy);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
@@ -207,6 +209,7 @@ class Planner {
     node.source = make_source(plan.source, environment_);
     node.schema = plan.schema;
     node.id = plan.id;
+    node.splits = plan.splits;
     const auto most = node.source->max_parallelism();
     node.parallelism = most == 0 ? options_.partitions : std::min(options_.partitions, most);
     node.explain = node.source->describe();
@@ -262,7 +265,17 @@ class Planner {
     node.watermark_delay_ms = plan.delay_milliseconds;
     node.explain = "column " + plan.schema[plan.column].name + ", delay " +
                    duration_text(plan.delay_milliseconds * 1000);
+    if (plan.splits > 0) by_row(plan, node);
     return above(input, std::move(node));
+  }
+
+  static void by_row(const ResolvedPlan& plan, TopologyNode& node) {
+    node.factory = assign_row_watermarks({plan.column, plan.delay_milliseconds, plan.splits});
+    node.shared_state = true;
+    node.id = plan.id;
+    node.state_name = "rowWatermarks";
+    node.state_signature = "row watermarks of " + std::to_string(plan.splits) + " splits";
+    node.explain += ", of each source partition (" + std::to_string(plan.splits) + ")";
   }
 
   Built united(const ResolvedPlan& plan) {
@@ -300,6 +313,7 @@ class Planner {
     spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
+    spec.lateness = plan.lateness;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
     // In complete mode nothing is late and nothing is evicted.
     if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;
@@ -310,9 +324,12 @@ class Planner {
     }
 
     const auto tasks = spec.global() ? 1 : options_.partitions;
-    if (input.parallelism == 1 && tasks == 1) {
+    // Rows that tell lateness themselves go in one by one, in their order: grouping before the
+    // exchange would add them up in portions that depend on the epochs.
+    if ((input.parallelism == 1 && tasks == 1) || spec.lateness != Lateness::by_epoch) {
       spec.stage = AggregateSpec::Stage::single;
-      const auto built = above(input, stateful(plan, spec, "aggregate", 1));
+      const auto built =
+          above(input, stateful(plan, spec, "aggregate", tasks), Exchange::Kind::hash, plan.keys);
       note_late_rows(plan, built);
       return built;
     }
@@ -320,6 +337,7 @@ class Planner {
     auto partial =
         op("partial aggregate", keyed_aggregate(spec), aggregate_schema(spec), input.parallelism);
     partial.explain = "key " + names_of_keys(plan);
+    partial.partial = true;
     const auto built = above(input, std::move(partial));
     note_late_rows(plan, built);
 
@@ -353,6 +371,7 @@ class Planner {
     }
     spec.event_column = plan.event_column;
     spec.time_key = plan.time_key;
+    spec.lateness = plan.lateness;
     if (plan.within_watermark) spec.within_milliseconds = plan.delay_milliseconds;
     auto node = op("deduplicate", deduplicate(std::move(spec)), plan.schema, options_.partitions);
     make_stateful(node, plan, plan.within_watermark ? "dedupeWithinWatermark" : "dedupe");
@@ -405,7 +424,9 @@ class Planner {
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
     if (!drops_late_rows(plan) || tested_for_lateness(*plan.inputs[0])) return;
     const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
-    late_.push_back({built, plan.inputs[0]->schema, kind + names_of_keys(plan)});
+    auto fields = plan.inputs[0]->schema.fields();
+    if (plan.lateness == Lateness::by_row) fields.pop_back();  // the row's watermark
+    late_.push_back({built, Schema(std::move(fields)), kind + names_of_keys(plan)});
   }
 
   Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {

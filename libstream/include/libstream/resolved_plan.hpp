@@ -2,6 +2,7 @@
 
 #include <libstream/aggregate.hpp>
 #include <libstream/bound_expression.hpp>
+#include <libstream/event_time.hpp>
 #include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
 #include <libstream/state.hpp>
@@ -64,6 +65,10 @@ struct ResolvedPlan {
   bool within_watermark = false;
   std::int64_t count = 0;
   std::shared_ptr<const JoinPlan> join;
+  /// Event time per source partition (see row_watermarks.hpp). Sources and watermarks: number of
+  /// splits, 0 elsewhere.
+  std::uint32_t splits = 0;
+  Lateness lateness = Lateness::by_epoch;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
