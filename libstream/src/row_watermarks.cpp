@@ -244,7 +244,26 @@ class Carrier {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->lateness = input.carried == Carried::watermark ? Lateness::by_row : Lateness::tested;
+    if (plan.session_key) copy->session_wait = gap_of(plan);
     return {copy, Carried::nothing, false, false};
+  }
+
+  /// A row on time may begin up to a gap before the watermark and must still find every session
+  /// that it touches: those wait for one gap more.
+  static std::int64_t gap_of(const ResolvedPlan& aggregate) {
+    const auto* plan = aggregate.inputs[0].get();
+    while (plan->kind != Kind::sessions) plan = plan->inputs[0].get();
+    const auto& end = *plan->expressions[0];
+    if (end.kind == BoundExpression::Kind::call && end.arguments.size() == 2) {
+      const auto& gap = *end.arguments[1];
+      if (gap.kind == BoundExpression::Kind::literal && gap.type.id() == TypeId::day_interval &&
+          !gap.value.is_null()) {
+        return gap.value.integer() / 1000 + (gap.value.integer() % 1000 != 0 ? 1 : 0);
+      }
+    }
+    refuse(name_of(aggregate) +
+           ": a session_window whose gap differs from row to row may be joined by any later row; "
+           "use a constant gap, or event_time per epoch");
   }
 
   static void check_order(const ResolvedPlan& plan, const Carrying& input) {
@@ -294,7 +313,6 @@ class Carrier {
           "limit: which rows come first is open, as they come from more than one source "
           "partition or task; leave it out, or use event_time per epoch");
     }
-    input.straight = false;
     return same(plan, std::move(input));
   }
 

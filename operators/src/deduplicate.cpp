@@ -145,7 +145,8 @@ class Deduplicate final : public Operator {
       const bool created = made < made_by.size() && made_by[made] == i;
       if (created) ++made;
       if (!created && !Watermark{limits[i]}.covers(*expiry(group))) continue;
-      *expiry(group) = expires_after(time.has(i) ? time.at(i) : 0);
+      const EventTime expires = expires_after(time.has(i) ? time.at(i) : 0);
+      *expiry(group) = created ? expires : std::max(expires, *expiry(group));
       due_index_.add(*expiry(group), group);
       fresh_.push_back(group);
       passed.push_back(i);

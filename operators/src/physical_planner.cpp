@@ -314,6 +314,7 @@ class Planner {
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
     spec.lateness = plan.lateness;
+    spec.session_wait = plan.session_wait;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
     // In complete mode nothing is late and nothing is evicted.
     if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;

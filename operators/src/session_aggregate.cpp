@@ -87,7 +87,8 @@ class SessionAggregate final : public Operator {
   Flow on_barrier(const Barrier& barrier, Output& output) override {
     barrier_ = barrier.watermark;
     updated_ = index_.touched();
-    emit_ = spec_.mode == OutputMode::complete ? index_.all() : index_.take_due(barrier_);
+    emit_ = spec_.mode == OutputMode::complete ? index_.all()
+                                               : index_.take_due(output_watermark(barrier_));
     emitted_ = 0;
     return resume(output);
   }
@@ -106,6 +107,10 @@ class SessionAggregate final : public Operator {
     emitted_ = 0;
     late_.set_limit(barrier_);
     return Flow::done;
+  }
+
+  Watermark output_watermark(Watermark input) const override {
+    return {std::max<std::int64_t>(input.milliseconds - spec_.session_wait, 0)};
   }
 
   void collect_changes(ChangelogWriter& changes) override {

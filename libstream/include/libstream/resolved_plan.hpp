@@ -69,6 +69,7 @@ struct ResolvedPlan {
   /// splits, 0 elsewhere.
   std::uint32_t splits = 0;
   Lateness lateness = Lateness::by_epoch;
+  std::int64_t session_wait = 0;  ///< ms that the watermark must be past a session's end
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
