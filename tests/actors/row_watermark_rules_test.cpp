@@ -3,6 +3,7 @@
 
 #include <libstream/checkpoint/term.hpp>
 #include <libstream/libstream.hpp>
+#include <libstream/operators/project.hpp>
 
 #include <doctest/doctest.h>
 
@@ -164,4 +165,48 @@ TEST_CASE("explain tells of which partitions a watermark is") {
   auto writer = counted(rules.input(3).with_watermark("time", 1s)).write_stream();
   writer.event_time(per_source_partition).none();
   CHECK(has(writer.explain(), "column time, delay 1 second, of each source partition (3)"));
+}
+
+TEST_CASE("a source that hands out splits beyond those it has ends its query") {
+  Session session{{.threads = 1}};
+  auto rows = rows_of(3);
+  for (auto& split : rows->splits) split.push_back({1, 1'000'000, 1.0, "1 second"});
+  Cut cut;
+  cut.claims = 2;
+  auto source = std::make_shared<SplitSource>(rows, cut, seeded_random(1));
+  auto query = counted(session.read_stream().source(source).with_watermark("time", 1s))
+                   .write_stream()
+                   .event_time(per_source_partition)
+                   .none()
+                   .trigger(Trigger::available_now())
+                   .start();
+  try {
+    query.await_termination();
+    FAIL("split 2 of two");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid_argument);
+    CHECK(has(error.what(), "SplitSource hands out a unit of split 2, but has 2"));
+  }
+}
+
+TEST_CASE("state of a watermark per source partition that does not fit is corrupt") {
+  struct OneEntry final : StateReader {
+    std::string key;
+    std::string value;
+    void for_each(const std::function<void(std::uint32_t, std::string_view, std::string_view)>&
+                      visit) const override {
+      visit(0, key, value);
+    }
+  };
+  const auto restore = [](std::string key, std::string value) {
+    OneEntry state;
+    state.key = std::move(key);
+    state.value = std::move(value);
+    assign_row_watermarks({0, 1000, 2})({0, 1, 16})->restore(state, {});
+  };
+  using namespace std::string_literals;
+  restore("\1\0\0\0"s, "12345678");
+  CHECK_THROWS_AS(restore("\2\0\0\0"s, "12345678"), Error);  // split 2 of two
+  CHECK_THROWS_AS(restore("\1\0\0"s, "12345678"), Error);
+  CHECK_THROWS_AS(restore("\1\0\0\0"s, "1234567"), Error);
 }

@@ -12,7 +12,8 @@ enum class EventTimeRule : std::uint8_t {
   /// on how the input is cut into epochs.
   per_epoch,
   /// That of the row's own source partition when the row was read: largest event time seen there,
-  /// less the delay. Which rows are late, and what append mode puts out, depends on the input alone,
+  /// less the delay. Which rows are late, and what append mode puts out, depends on the input
+  /// alone,
   /// not on batch sizes, triggers, parallelism or restarts.
   per_source_partition,
 };

@@ -28,7 +28,8 @@ struct AggregateSpec {
   /// Absent: nothing is late, nothing is evicted.
   std::optional<std::uint32_t> time_key;
   Lateness lateness = Lateness::by_epoch;  ///< how late rows are told; by_row: no stage final_
-  /// Sessions go, and count for downstream as gone, when the watermark is so far past their end, ms.
+  /// Sessions go, and count for downstream as gone, when the watermark is so far past their end,
+  /// ms.
   std::int64_t session_wait = 0;
   /// No keys: exactly one group, which exists from the first epoch on and is emitted every epoch.
   bool global() const { return keys.empty(); }
