@@ -110,7 +110,8 @@ class SessionAggregate final : public Operator {
   }
 
   Watermark output_watermark(Watermark input) const override {
-    return {std::max<std::int64_t>(input.milliseconds - spec_.session_wait, 0)};
+    const Watermark waited{std::max<std::int64_t>(input.milliseconds - spec_.session_wait, 0)};
+    return std::min(input, waited);
   }
 
   void collect_changes(ChangelogWriter& changes) override {
