@@ -42,6 +42,7 @@ void Coordinator::restore() {
   next_epoch_ = Epoch{};
   used_ = next_watermark_ = {};
   no_data_due_ = false;
+  inputs_idle_since_.clear();
   totals_.clear();
   if (!last) return;
   next_epoch_ = next(last->epoch);
@@ -52,6 +53,7 @@ void Coordinator::restore() {
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
   watermarks_.restore(last->watermark_values);
+  inputs_idle_since_ = last->idle_since;
   no_data_due_ = next_watermark_ > used_;
 }
 

@@ -127,8 +127,9 @@ class Coordinator {
   std::vector<Offset> ends_;     ///< planned so far, by source
   std::vector<Offset> release_;  ///< decided ends that the sources have not been told
   WatermarkTracker watermarks_;
-  Watermark used_;            ///< in the newest reported epoch
-  Watermark next_watermark_;  ///< what the next epoch uses
+  Watermark used_;                               ///< in the newest reported epoch
+  Watermark next_watermark_;                     ///< what the next epoch uses
+  std::vector<std::int64_t> inputs_idle_since_;  ///< of the newest planned epoch; see EpochEntry
   bool no_data_due_ = false;
   std::map<std::string, std::uint64_t> totals_;
 

@@ -92,6 +92,10 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, b
   run.entry.context = {last_timestamp_, environment.random->next()};
   run.entry.no_data = no_data;
   run.entry.watermark = next_watermark_;
+  std::vector<bool> reads;
+  for (const auto& range : run.ranges) reads.push_back(range.has_value());
+  inputs_idle_since_ = watermarks_.idle_since(inputs_idle_since_, reads, last_timestamp_);
+  run.entry.idle_since = inputs_idle_since_;
   next_epoch_ = next(next_epoch_);
   query_->set_status(no_data ? "No new data but cleaning up state" : "Processing new data");
   for (std::size_t i = 0; i < sources_.size(); ++i) {

@@ -25,6 +25,7 @@ std::vector<TaskWiring> wire(const Topology& topology) {
       task.id = static_cast<TaskId>(tasks.size());
       task.node = node;
       task.partition = i;
+      task.name = topology.nodes[node].name;
       tasks.push_back(std::move(task));
     }
   }

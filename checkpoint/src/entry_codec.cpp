@@ -132,6 +132,10 @@ void write_epoch(const StoredEntry& stored, const EpochEntry& entry, format::Epo
   for (unsigned i = 0; i < values.size(); ++i) {
     values.set(i, entry.watermark_values[i]);
   }
+  auto idle = to.initIdleSince(size_of(entry.idle_since.size()));
+  for (unsigned i = 0; i < idle.size(); ++i) {
+    idle.set(i, entry.idle_since[i]);
+  }
   to.setHasEarliestTimeout(entry.earliest_timeout.has_value());
   to.setEarliestTimeout(entry.earliest_timeout.value_or(0));
   auto totals = to.initTotals(size_of(entry.totals.size()));
@@ -194,6 +198,9 @@ EpochEntry read_epoch(format::Epoch::Reader from, StoredEntry& stored) {
   entry.next_watermark = {from.getNextWatermark()};
   for (const auto value : from.getWatermarkValues()) {
     entry.watermark_values.push_back(value);
+  }
+  for (const auto since : from.getIdleSince()) {
+    entry.idle_since.push_back(since);
   }
   if (from.getHasEarliestTimeout()) {
     entry.earliest_timeout = from.getEarliestTimeout();

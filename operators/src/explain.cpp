@@ -1,10 +1,12 @@
 #include "query_plan.hpp"
+#include "time_options.hpp"
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/optimiser.hpp>
+#include <libstream/row_watermarks.hpp>
 
 #include <algorithm>
 
@@ -20,11 +22,20 @@ void check_options(const PlannerOptions& options) {
   }
 }
 
+bool per_source_partition_wanted(const QuerySpec& spec) {
+  return event_time_rule(spec.options) == EventTimeRule::per_source_partition;
+}
+
 void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
-  if (!options.strict || (!spec.late_sink && spec.sinks.size() < 2)) return;
+  if (!options.strict) return;
+  const auto* extension = spec.late_sink                      ? "late_rows"
+                          : spec.sinks.size() > 1             ? "several sinks of one query"
+                          : spec.options.find("idleTimeout")  ? "option idleTimeout"
+                          : per_source_partition_wanted(spec) ? "event_time(per_source_partition)"
+                                                              : nullptr;
+  if (extension == nullptr) return;
   throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
-              std::string("strict mode: ") +
-                  (spec.late_sink ? "late_rows" : "several sinks of one query") +
+              std::string("strict mode: ") + extension +
                   " is an extension; leave it out, or leave strict mode");
 }
 
@@ -60,7 +71,10 @@ ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
 }
 
 ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec) {
-  return optimise(plan, {.late_rows = spec.late_sink.has_value()});
+  auto best = optimise(plan, {.late_rows = spec.late_sink.has_value()});
+  if (!best->streaming || !per_source_partition_wanted(spec)) return best;
+  check_per_source_partition(spec);
+  return carry_row_watermarks(best, source_splits);
 }
 
 /// A stream that is not written yet: the first output mode that it could be written in.

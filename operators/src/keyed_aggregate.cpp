@@ -28,7 +28,7 @@ KeyedAggregate::KeyedAggregate(AggregateSpec spec, const OperatorContext& contex
       context_(context),
       arguments_(evaluated_calls(spec_)),
       states_(spec_.key_fields, spec_.aggregates),
-      late_(spec_.keys, spec_.key_fields, lateness_key(spec_)) {}
+      late_(spec_.keys, spec_.key_fields, lateness_key(spec_), spec_.lateness) {}
 
 void KeyedAggregate::set_key_groups(std::size_t rows, const std::uint64_t* hashes) {
   key_groups_.resize(rows);
@@ -55,6 +55,7 @@ void KeyedAggregate::start(const EpochStart& epoch) {
   changes_ = {};
   updated_ = 0;
   evicted_ = 0;
+  made_ = absorbed_ = taken_ = released_ = 0;
 }
 
 Flow KeyedAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
@@ -76,6 +77,8 @@ void KeyedAggregate::update(const Batch& batch) {
   if (!spec_.global()) hashes = hashes_.compute(batch, spec_.keys);
   states_.update(keys, batch.rows, hashes, arguments_);
   held_rows_ += batch.rows;
+  absorbed_ += batch.rows;
+  taken_ += batch.rows;
   index_created(keys);
 }
 
@@ -87,7 +90,11 @@ void KeyedAggregate::merge(const Batch& batch) {
   const std::uint64_t* hashes = spec_.global() ? nullptr : hashes_.of(batch, spec_.keys);
   states_.merge(keys, batch.rows, hashes, columns.subspan(count));
   const auto* rows = columns.back()->values<std::int64_t>();
-  for (std::size_t i = 0; i < batch.rows; ++i) held_rows_ += static_cast<std::uint64_t>(rows[i]);
+  std::uint64_t stand_for = 0;
+  for (std::size_t i = 0; i < batch.rows; ++i) stand_for += static_cast<std::uint64_t>(rows[i]);
+  held_rows_ += stand_for;
+  taken_ += stand_for;
+  absorbed_ += batch.rows;
   index_created(keys);
 }
 
@@ -151,6 +158,7 @@ void KeyedAggregate::emit(std::span<const Group> groups, Output& output) {
   std::vector<ColumnPtr> columns = states_.table().keys_of(rows);
   if (stores_as_it_emits()) store(rows, columns);
   for (auto& column : states_.results_of(rows)) columns.push_back(std::move(column));
+  made_ += groups.size();
   output.emit(make_batch(std::move(columns), groups.size()));
 }
 
@@ -182,6 +190,7 @@ void KeyedAggregate::evict(std::span<const Group> groups) {
   rows_.clear();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     held_rows_ -= states_.rows_in(groups[i]);
+    released_ += states_.rows_in(groups[i]);
     if (!(states_.table().header(groups[i]) & GroupHeader::stored)) continue;
     key_groups_[rows_.size()] = key_groups_[i];
     rows_.push_back(rows[i]);
@@ -220,6 +229,10 @@ OperatorMetrics KeyedAggregate::metrics() const {
   metrics.state_removed = evicted_;
   metrics.state_bytes = states_.bytes();
   metrics.held_rows = held_rows_;
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = absorbed_;
+  metrics.taken_rows = taken_;
+  metrics.released_rows = released_;
   return metrics;
 }
 

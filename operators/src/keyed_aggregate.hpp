@@ -70,6 +70,10 @@ class KeyedAggregate final : public Operator {
   std::vector<std::byte*> rows_;
   std::uint64_t held_rows_ = 0;
   std::uint64_t updated_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t absorbed_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 }  // namespace libstream

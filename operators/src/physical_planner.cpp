@@ -4,6 +4,7 @@
 #include "plan_top_n.hpp"
 #include "plan_words.hpp"
 #include "query_plan.hpp"
+#include "time_options.hpp"
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
@@ -49,6 +50,7 @@ class Planner {
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
     topology_.watermark_policy = watermark_policy();
+    topology_.idle_timeout_ms = idle_timeout(spec_.options, topology_.watermark_policy);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
@@ -156,6 +158,7 @@ class Planner {
     node.source = make_source(plan.source, environment_);
     node.schema = plan.schema;
     node.id = plan.id;
+    node.splits = plan.splits;
     const auto most = node.source->max_parallelism();
     node.parallelism = most == 0 ? options_.partitions : std::min(options_.partitions, most);
     node.explain = node.source->describe();
@@ -209,7 +212,17 @@ class Planner {
     node.watermark_delay_ms = plan.delay_milliseconds;
     node.explain = "column " + plan.schema[plan.column].name + ", delay " +
                    duration_text(plan.delay_milliseconds * 1000);
+    if (plan.splits > 0) by_row(plan, node);
     return above(input, std::move(node));
+  }
+
+  static void by_row(const ResolvedPlan& plan, TopologyNode& node) {
+    node.factory = assign_row_watermarks({plan.column, plan.delay_milliseconds, plan.splits});
+    node.shared_state = true;
+    node.id = plan.id;
+    node.state_name = "rowWatermarks";
+    node.state_signature = "row watermarks of " + std::to_string(plan.splits) + " splits";
+    node.explain += ", of each source partition (" + std::to_string(plan.splits) + ")";
   }
 
   Built united(const ResolvedPlan& plan) {
@@ -258,6 +271,8 @@ class Planner {
     spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
+    spec.lateness = plan.lateness;
+    spec.session_wait = plan.session_wait;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
     // In complete mode nothing is late and nothing is evicted.
     if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;
@@ -269,9 +284,12 @@ class Planner {
     if (panes != nullptr) return pane_aggregation(plan, input, pane_spec(*panes, spec));
 
     const auto tasks = spec.global() ? 1 : options_.partitions;
-    if (input.parallelism == 1 && tasks == 1) {
+    // Rows that tell lateness themselves go in one by one, in their order: grouping before the
+    // exchange would add them up in portions that depend on the epochs.
+    if ((input.parallelism == 1 && tasks == 1) || spec.lateness != Lateness::by_epoch) {
       spec.stage = AggregateSpec::Stage::single;
-      const auto built = above(input, stateful(plan, spec, "aggregate", 1));
+      const auto built =
+          above(input, stateful(plan, spec, "aggregate", tasks), Exchange::Kind::hash, plan.keys);
       note_late_rows(plan, built);
       return built;
     }
@@ -279,6 +297,7 @@ class Planner {
     auto partial =
         op("partial aggregate", keyed_aggregate(spec), aggregate_schema(spec), input.parallelism);
     partial.explain = "key " + names_of_keys(plan);
+    partial.partial = true;
     const auto built = above(input, std::move(partial));
     note_late_rows(plan, built);
 
@@ -340,6 +359,7 @@ class Planner {
     }
     spec.event_column = plan.event_column;
     spec.time_key = plan.time_key;
+    spec.lateness = plan.lateness;
     if (plan.within_watermark) spec.within_milliseconds = plan.delay_milliseconds;
     auto node = op("deduplicate", deduplicate(std::move(spec)), plan.schema, options_.partitions);
     make_stateful(node, plan, plan.within_watermark ? "dedupeWithinWatermark" : "dedupe");
@@ -419,7 +439,9 @@ class Planner {
     const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by "
                        : plan.kind == Kind::top_n   ? "top_n by "
                                                     : "drop_duplicates of ";
-    late_.push_back({built, below, kind + names_of_keys(plan)});
+    auto fields = below.fields();
+    if (plan.lateness == Lateness::by_row) fields.pop_back();  // the row's watermark
+    late_.push_back({built, Schema(std::move(fields)), kind + names_of_keys(plan)});
   }
 
   Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libstream/event_time.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
@@ -204,6 +205,8 @@ class DataStreamWriter {
   DataStreamWriter& checkpoint(std::string_view directory);
   DataStreamWriter& checkpoint(std::shared_ptr<CheckpointRoot> root);
   DataStreamWriter& query_name(std::string_view name);
+  /// By which watermark rows are late; the same as option "eventTime".
+  DataStreamWriter& event_time(EventTimeRule rule);
   DataStreamWriter& scheduler_pool(std::string_view name);
   DataStreamWriter& option(std::string_view name, std::string_view value);
   DataStreamWriter& option(std::string_view name, const char* value) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,16 @@ struct TopologyNode {
   std::string state_name;       ///< "stateStoreSave", … as progress names the operator
   std::string state_signature;  ///< kind, key and value schemas: must match at a restart
 
-  bool is_watermark = false;            ///< reports event_times
+  /// Sources: reads one split after the other, each in its order, and appends the split's number to
+  /// every row (bigint, the last column). Number of splits; 0: reads as it likes.
+  std::uint32_t splits = 0;
+  /// Every task gets all of the state at its start, whatever its partition; each writes its own.
+  /// Such state is part of the checkpoint's plan, but not of progress.
+  bool shared_state = false;
+  /// Its rows out stand for `released_rows` of its rows in: what the next node takes.
+  bool partial = false;
+
+  bool is_watermark = false;            ///< reports event_times, or partition_watermark
   std::int64_t watermark_delay_ms = 0;  ///< of a watermark operator
 
   /// True where a rise of the watermark to We asks for a no-data epoch (semantics.md 1.5).
@@ -76,6 +86,9 @@ struct Topology {
   std::vector<TopologyEdge> edges;
   std::vector<std::shared_ptr<StaticSide>> static_sides;  ///< in plan order
   WatermarkPolicy watermark_policy = WatermarkPolicy::min;
+  /// An input with nothing to read for so long (ms) does not hold the watermark back; absent: it
+  /// does.
+  std::optional<std::int64_t> idle_timeout_ms;
   std::uint32_t key_groups = 128;
   std::string explain() const;
 };
