@@ -81,7 +81,7 @@ ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
   const auto& below = keys.below;
   auto node = node_above(Kind::top_n, {below});
   node->schema = below->schema;
-  node->qualifier = below->qualifier;
+  node->qualifiers = below->qualifiers;
   node->id = identity.id;
   node->place = identity.place;
   node->name = plan.name;

@@ -52,6 +52,7 @@ std::vector<BoundPtr> constraints_of(const ResolvedPlan& plan) {
     case Kind::watermark:
     case Kind::deduplicate:
     case Kind::limit:
+    case Kind::top_n:
     case Kind::sort:
     case Kind::windows:
     case Kind::sessions:

@@ -16,7 +16,8 @@ namespace libstream {
 class LateFilter {
  public:
   /// `time_column`: of the input, a timestamp or a window; absent = nothing is late.
-  LateFilter(std::optional<std::uint32_t> time_column, Lateness lateness)
+  explicit LateFilter(std::optional<std::uint32_t> time_column,
+                      Lateness lateness = Lateness::by_epoch)
       : time_column_(lateness == Lateness::tested ? std::nullopt : time_column),
         by_row_(time_column && lateness == Lateness::by_row) {}
 

@@ -51,6 +51,7 @@ void PaneAggregate::start(const EpochStart& epoch) {
   erased_.clear();
   erased_bytes_.clear();
   updated_ = removed_ = late_upstream_ = 0;
+  made_ = absorbed_ = taken_ = released_ = 0;
 }
 
 Flow PaneAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
@@ -68,6 +69,8 @@ void PaneAggregate::update(const Batch& batch) {
   arguments_.evaluate(batch, epoch_);
   const std::uint64_t* hashes = keys_.empty() ? nullptr : hashes_.compute(batch, keys_);
   table_.update(columns_at(batch, keys_), rows_.panes(), batch.rows, hashes, arguments_);
+  absorbed_ += batch.rows;
+  taken_ += batch.rows;
 }
 
 void PaneAggregate::merge(const Batch& batch) {
@@ -76,6 +79,9 @@ void PaneAggregate::merge(const Batch& batch) {
   const std::uint64_t* hashes = keys_.empty() ? nullptr : hashes_.of(batch, keys_);
   table_.merge(columns.first(count), columns[count]->values<std::int64_t>(), batch.rows, hashes,
                columns.subspan(count + 1));
+  absorbed_ += batch.rows;
+  const auto* stand_for = columns.back()->values<std::int64_t>();
+  for (std::size_t i = 0; i < batch.rows; ++i) taken_ += static_cast<std::uint64_t>(stand_for[i]);
 }
 
 Flow PaneAggregate::on_barrier(const Barrier& barrier, Output& output) {
@@ -165,12 +171,14 @@ void PaneAggregate::emit(Output& output) {
       columns.begin() + spec_.window_key,
       window_column(type, grid_.window_start(*window_), grid_.window_end(*window_), keys.size()));
   for (ColumnPtr& column : windows_.results()) columns.push_back(std::move(column));
+  made_ += keys.size();
   output.emit(make_batch(std::move(columns), keys.size()));
 }
 
 void PaneAggregate::drop_panes() {
   if (!evicts()) return;
   const std::int64_t open = grid_.first_open(barrier_);
+  const std::uint64_t held = table_.rows();
   windows_.forget_before(grid_.first_pane(open));
   while (!table_.panes().empty() && grid_.last_window(table_.panes().begin()->first) < open) {
     removed_ += table_.drop_first([&](std::uint64_t hash, std::string_view bytes) {
@@ -178,6 +186,7 @@ void PaneAggregate::drop_panes() {
       erased_bytes_ += bytes;
     });
   }
+  released_ += held - table_.rows();
 }
 
 void PaneAggregate::collect_changes(ChangelogWriter& changes) {
@@ -211,6 +220,10 @@ OperatorMetrics PaneAggregate::metrics() const {
   metrics.state_bytes =
       table_.bytes() + windows_.bytes() + seen_.capacity() * sizeof(std::uint64_t);
   metrics.held_rows = table_.rows();
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = absorbed_;
+  metrics.taken_rows = taken_;
+  metrics.released_rows = released_;
   return metrics;
 }
 

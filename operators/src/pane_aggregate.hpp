@@ -81,6 +81,10 @@ class PaneAggregate final : public Operator {
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
   std::uint64_t late_upstream_ = 0;  // rows that stage partial found late
+  std::uint64_t made_ = 0;
+  std::uint64_t absorbed_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 }  // namespace libstream

@@ -26,6 +26,7 @@ void PanePartial::restore(const StateReader& /*state*/, Watermark late) { rows_.
 void PanePartial::start(const EpochStart& epoch) {
   epoch_ = epoch.context;
   rows_.start();
+  made_ = taken_ = 0;
   at_barrier_ = false;
 }
 
@@ -33,6 +34,7 @@ Flow PanePartial::process(BatchPtr batch, std::size_t /*input*/, Output& output)
   batch = rows_.take(std::move(batch), output);
   if (rows_.late() != nullptr) pass_late(*rows_.late(), output);
   if (batch == nullptr) return Flow::done;
+  taken_ += batch->rows;
   arguments_.evaluate(*batch, epoch_);
   if (rows_to_pass_ > 0) {
     pass(*batch, output);
@@ -71,6 +73,7 @@ void PanePartial::pass(const Batch& batch, Output& output) {
   for (ColumnPtr& column : table_.layout().singletons(batch.rows, arguments_)) {
     out->columns.push_back(std::move(column));
   }
+  made_ += batch.rows;
   output.emit(std::move(out));
   rows_to_pass_ -= std::min<std::uint64_t>(rows_to_pass_, batch.rows);
 }
@@ -129,6 +132,7 @@ void PanePartial::emit_some(std::int64_t number, const PaneTable::Pane& pane, Ou
     batch->columns.push_back(std::move(column));
   }
   flushed_ += keys.size();
+  made_ += keys.size();
   output.emit(std::move(batch));
 }
 
@@ -136,6 +140,8 @@ OperatorMetrics PanePartial::metrics() const {
   OperatorMetrics metrics;
   metrics.late_rows = rows_.late_rows();
   metrics.filtered_rows = rows_.filtered_rows();
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = metrics.taken_rows = metrics.released_rows = taken_;
   return metrics;
 }
 

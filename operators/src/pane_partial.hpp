@@ -50,6 +50,8 @@ class PanePartial final : public Operator {
   std::vector<std::int64_t> panes_;  // to flush, with the place reached
   std::size_t pane_ = 0;
   std::size_t flushed_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace libstream

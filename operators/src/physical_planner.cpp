@@ -49,7 +49,7 @@ class Planner {
 
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
-    topology_.watermark_policy = watermark_policy();
+    topology_.watermark_policy = watermark_policy(spec_.options);
     topology_.idle_timeout_ms = idle_timeout(spec_.options, topology_.watermark_policy);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
@@ -69,14 +69,6 @@ class Planner {
     Schema schema;
     std::string name;
   };
-
-  WatermarkPolicy watermark_policy() const {
-    const auto policy = spec_.options.get("watermarkPolicy", "min");
-    if (same_name(policy, "min")) return WatermarkPolicy::min;
-    if (same_name(policy, "max")) return WatermarkPolicy::max;
-    throw Error(ErrorCode::invalid_argument,
-                "option watermarkPolicy is \"" + policy + "\", but can be min or max");
-  }
 
   Built add(TopologyNode node) {
     const auto parallelism = node.parallelism;
@@ -326,6 +318,7 @@ class Planner {
       auto partial =
           op("partial aggregate", pane_aggregate(spec), pane_schema(spec), input.parallelism);
       partial.explain = "key " + names_of_keys(plan) + windows;
+      partial.partial = true;
       from = above(input, std::move(partial));
       spec.aggregate.stage = AggregateSpec::Stage::final_;
     }

@@ -22,6 +22,8 @@ std::uint32_t window_column(const ResolvedPlan& windows) {
 
 const ResolvedPlan* pane_windows(const ResolvedPlan& aggregate) {
   const ResolvedPlan& windows = *aggregate.inputs[0];
+  // Panes go by one watermark for all rows.
+  if (aggregate.lateness != Lateness::by_epoch) return nullptr;
   if (windows.kind != ResolvedPlan::Kind::windows) return nullptr;
   if (windows.window_slide == windows.window_size) return nullptr;
   const auto column = window_column(windows);

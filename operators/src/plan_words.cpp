@@ -1,5 +1,7 @@
 #include "plan_words.hpp"
 
+#include <libstream/error.hpp>
+
 namespace libstream {
 
 using Kind = ResolvedPlan::Kind;
@@ -58,6 +60,14 @@ std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
     text += ")";
   }
   return text + ")";
+}
+
+WatermarkPolicy watermark_policy(const Options& options) {
+  const auto policy = options.get("watermarkPolicy", "min");
+  if (same_name(policy, "min")) return WatermarkPolicy::min;
+  if (same_name(policy, "max")) return WatermarkPolicy::max;
+  throw Error(ErrorCode::invalid_argument,
+              "option watermarkPolicy is \"" + policy + "\", but can be min or max");
 }
 
 }  // namespace libstream

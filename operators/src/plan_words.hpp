@@ -2,10 +2,11 @@
 
 #include <libstream/options.hpp>
 #include <libstream/resolved_plan.hpp>
+#include <libstream/topology.hpp>
 
 #include <string>
 
-// What plans say about stateful operators, and what checkpoints record of them.
+// What plans say about stateful operators, what checkpoints record of them, and an option.
 namespace libstream {
 
 /// How long the groups of an aggregation live, in words.
@@ -20,5 +21,8 @@ std::string names_of_keys(const ResolvedPlan& plan);
 
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
 std::string signature_of(const ResolvedPlan& plan, OutputMode mode);
+
+/// Option watermarkPolicy: min unless it says max.
+WatermarkPolicy watermark_policy(const Options& options);
 
 }  // namespace libstream

@@ -1,5 +1,7 @@
 #include "static_join.hpp"
 
+#include "counted_output.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
 
@@ -50,6 +52,7 @@ class StaticJoinOperator final : public Operator {
 
   void start(const EpochStart& epoch) override {
     epoch_ = epoch.context;
+    made_ = filtered_ = 0;
     auto table = side_->table(epoch.epoch);
     if (table_ && table->number == table_->number) return;
     index_ = table->index;
@@ -60,8 +63,10 @@ class StaticJoinOperator final : public Operator {
     table_ = std::move(table);
   }
 
-  Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
+  Flow process(BatchPtr batch, std::size_t /*input*/, Output& to) override {
+    CountedOutput output(to, rows_out_);
     batch_ = std::move(batch);
+    rows_out_ = 0;
     row_ = 0;
     match_ = 0;
     look_up();
@@ -74,10 +79,11 @@ class StaticJoinOperator final : public Operator {
       emit_single_matches(output);
       return finish();
     }
-    return resume(output);
+    return resume(to);
   }
 
-  Flow resume(Output& output) override {
+  Flow resume(Output& to) override {
+    CountedOutput output(to, rows_out_);
     while (row_ < batch_->rows) {
       take_pairs();
       if (condition_) apply_condition();
@@ -88,10 +94,32 @@ class StaticJoinOperator final : public Operator {
     return finish();
   }
 
+  OperatorMetrics metrics() const override {
+    OperatorMetrics metrics;
+    metrics.made_rows = made_;
+    metrics.filtered_rows = filtered_;
+    return metrics;
+  }
+
  private:
   Flow finish() {
+    const std::uint64_t kept = rows_that_came_out();
+    filtered_ += batch_->rows - kept;
+    made_ += rows_out_ - kept;
     batch_ = nullptr;
     return Flow::done;
+  }
+
+  /// Of the batch: rows of the stream that came out at least once.
+  std::uint64_t rows_that_came_out() const {
+    if (stream_only_) return rows_out_;
+    if (padded_) return batch_->rows;
+    if (condition_) {
+      return static_cast<std::uint64_t>(std::count(matched_.begin(), matched_.end(), 1));
+    }
+    return static_cast<std::uint64_t>(
+        std::count_if(matches_.begin(), matches_.end(),
+                      [](const Matches& matches) { return matches.count > 0; }));
   }
 
   /// Finds the matches of every row by its key, none for rows that the stream's own part of the
@@ -289,6 +317,11 @@ class StaticJoinOperator final : public Operator {
   std::vector<std::uint32_t> stream_rows_;  ///< the pairs taken
   std::vector<std::uint32_t> table_rows_;
   Selection selection_;
+  std::uint64_t rows_out_ = 0;  ///< of the batch
+
+  // Of the epoch.
+  std::uint64_t made_ = 0;
+  std::uint64_t filtered_ = 0;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "stream_join.hpp"
 
+#include "counted_output.hpp"
 #include "join_pairs.hpp"
 #include "join_rows.hpp"
 #include "key_time.hpp"
@@ -79,12 +80,15 @@ class StreamJoin final : public Operator {
       side.late.start();
     }
     pairs_.start(epoch.context);
-    updated_ = removed_ = filtered_ = 0;
+    updated_ = removed_ = filtered_ = rows_in_ = made_ = taken_ = 0;
+    held_before_ = live();
   }
 
-  Flow process(BatchPtr batch, std::size_t input, Output& output) override {
+  Flow process(BatchPtr batch, std::size_t input, Output& to) override {
+    CountedOutput output(to, made_);
     Side& side = sides_[input];
     side_ = input;
+    rows_in_ += batch->rows;
     batch = drop_unmatchable(std::move(batch));
     if (batch == nullptr) return Flow::done;
     LatePairs late_output(output, pair_, input == 0 ? 0 : pair_.size() - batch->columns.size());
@@ -95,13 +99,17 @@ class StreamJoin final : public Operator {
     return probe(output);
   }
 
-  Flow on_barrier(const Barrier& barrier, Output& output) override {
+  Flow on_barrier(const Barrier& barrier, Output& to) override {
+    CountedOutput output(to, made_);
     watermark_ = barrier.watermark;
     side_ = 0;
     return evict(output);
   }
 
-  Flow resume(Output& output) override { return probe_ ? probe(output) : evict(output); }
+  Flow resume(Output& to) override {
+    CountedOutput output(to, made_);
+    return probe_ ? probe(output) : evict(output);
+  }
 
   void collect_changes(ChangelogWriter& changes) override {
     for (Side& side : sides_) side.rows.collect(changes);
@@ -113,7 +121,11 @@ class StreamJoin final : public Operator {
     metrics.dropped_groups = metrics.late_rows;  // counted in rows here
     metrics.filtered_rows = filtered_;
     metrics.stateful = true;
-    metrics.state_rows = metrics.held_rows = sides_[0].rows.live() + sides_[1].rows.live();
+    metrics.state_rows = metrics.held_rows = live();
+    metrics.made_rows = made_;
+    metrics.absorbed_rows = rows_in_ - metrics.late_rows - filtered_;
+    metrics.taken_rows = taken_;
+    metrics.released_rows = held_before_ + taken_ - live();
     metrics.state_updated = updated_;
     metrics.state_removed = removed_;
     metrics.state_bytes = sides_[0].rows.bytes() + sides_[1].rows.bytes();
@@ -163,6 +175,7 @@ class StreamJoin final : public Operator {
   bool pads(std::size_t side) const {
     return side == 0 ? pads_left(plan_.type) : pads_right(plan_.type);
   }
+  std::uint64_t live() const { return sides_[0].rows.live() + sides_[1].rows.live(); }
   bool semi() const { return plan_.type == JoinType::left_semi; }
 
   /// Rows with a null key match nothing: without them where they would not come out padded.
@@ -290,11 +303,13 @@ class StreamJoin final : public Operator {
         // Rows with null keys were dropped before.
         side.rows.add(*rest, side.hashes.compute(*rest, side.plan.keys), nullptr, flags.data());
         updated_ += rest->rows;
+        taken_ += rest->rows;
         return;
       }
     }
     side.rows.add(batch, probe_->hashes, mute, matched);
     updated_ += batch.rows;
+    taken_ += batch.rows;
   }
 
   Flow evict(Output& output) {
@@ -342,6 +357,10 @@ class StreamJoin final : public Operator {
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
   std::uint64_t filtered_ = 0;
+  std::uint64_t rows_in_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t held_before_ = 0;
 };
 
 }  // namespace

@@ -63,7 +63,7 @@ class TopN final : public Operator {
     epoch_ = epoch.context;
     late_.start();
     rows_.reset_counts();
-    offered_ = updated_ = removed_ = 0;
+    offered_ = updated_ = removed_ = rows_due_ = 0;
   }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
@@ -129,11 +129,14 @@ class TopN final : public Operator {
     metrics.late_rows = late_.rows();
     metrics.dropped_groups = late_.rows();  // counted in rows here
     metrics.filtered_rows = offered_ - counts.entered + counts.left_fresh;
+    // The rows that stay go out in this epoch, but in append mode, where they are held.
     if (each_epoch()) return metrics;
     // Rows that were held leave unseen in append mode; in update mode they went out long ago.
     if (spec_.mode == OutputMode::append) {
       metrics.filtered_rows += counts.left_stored;
       metrics.held_rows = rows_.size();
+      metrics.absorbed_rows = metrics.taken_rows = counts.entered - counts.left_fresh;
+      metrics.made_rows = metrics.released_rows = rows_due_ + counts.left_stored;
     }
     metrics.stateful = true;
     metrics.state_rows = rows_.size();
@@ -238,6 +241,7 @@ class TopN final : public Operator {
     for (const Group group : due_) {
       for (const auto& entry : rows_.rows(group)) emit_.push_back(entry.row);
     }
+    rows_due_ = emit_.size();
   }
 
   void emit(std::span<const Stored* const> rows, Output& output) const {
@@ -296,6 +300,7 @@ class TopN final : public Operator {
   std::uint64_t offered_ = 0;
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
+  std::uint64_t rows_due_ = 0;  ///< held rows that go out
 };
 
 }  // namespace
