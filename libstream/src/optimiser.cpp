@@ -118,6 +118,7 @@ class FilterPush {
       case Kind::sort:
         return !can_fail;
       case Kind::join:
+      case Kind::operation:
         return false;
     }
     return false;

@@ -1,6 +1,9 @@
 #include "analysis.hpp"
 
 #include <libstream/analyser.hpp>
+#include <libstream/operation.hpp>
+
+#include <algorithm>
 
 namespace libstream {
 namespace {
@@ -66,7 +69,21 @@ void check_limit(OutputMode mode) {
        "append, or complete above an aggregation");
 }
 
+void check_operation(const OperationPlan& operation, OutputMode mode) {
+  const auto& modes = operation.output_modes;
+  if (modes.empty() || std::find(modes.begin(), modes.end(), mode) != modes.end()) return;
+  std::string allowed;
+  for (const auto other : modes) {
+    allowed += (allowed.empty() ? "" : " or ") + std::string(to_string(other));
+  }
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       operation.name + " is not supported in output mode " + std::string(to_string(mode)) +
+           (operation.mode_reason.empty() ? "" : ": " + operation.mode_reason) + "; use " +
+           allowed);
+}
+
 void check(const ResolvedPlan& plan, OutputMode mode) {
+  if (plan.kind == Kind::operation) check_operation(*plan.operation, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
   if (plan.kind == Kind::deduplicate) check_deduplicate(plan, mode);
   if (plan.kind == Kind::limit) check_limit(mode);

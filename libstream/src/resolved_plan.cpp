@@ -1,3 +1,4 @@
+#include <libstream/operation.hpp>
 #include <libstream/resolved_plan.hpp>
 
 #include <algorithm>
@@ -94,6 +95,8 @@ std::string describe(const ResolvedPlan& plan) {
       return "union";
     case Kind::sort:
       return sorting(plan);
+    case Kind::operation:
+      return plan.operation->name;
     case Kind::join:
       return std::string(to_string(plan.join->type)) + " join";
   }

@@ -3,6 +3,7 @@
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
+#include <libstream/operation.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/deduplicate.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
@@ -73,6 +74,7 @@ std::string names_of_keys(const ResolvedPlan& plan) {
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
 std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::limit) return "limit";
+  if (plan.kind == Kind::operation) return plan.operation->state_signature;
   std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
                      : plan.within_watermark      ? "deduplicate within watermark"
                                                   : "deduplicate";
@@ -191,6 +193,8 @@ class Planner {
         return united(*plan);
       case Kind::sort:
         return sorted(*plan);
+      case Kind::operation:
+        return operation(*plan);
       case Kind::join:
         break;
     }
@@ -276,6 +280,39 @@ class Planner {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       connect(inputs[i], built, i, equal ? Exchange::Kind::forward : Exchange::Kind::gather);
     }
+    return built;
+  }
+
+  Built operation(const ResolvedPlan& plan) {
+    const auto& wanted = *plan.operation;
+    std::vector<Built> inputs;
+    std::optional<std::uint32_t> tasks;
+    for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+      inputs.push_back(build(plan.inputs[i]));
+      const auto kind =
+          wanted.exchanges.empty() ? Exchange::Kind::forward : wanted.exchanges[i].kind;
+      const auto here = kind == Exchange::Kind::hash     ? options_.partitions
+                        : kind == Exchange::Kind::gather ? 1
+                                                         : inputs[i].parallelism;
+      if (tasks.value_or(here) != here) {
+        throw Error(ErrorCode::analysis, "UNEQUAL_INPUTS",
+                    wanted.name + ": its inputs come in " + std::to_string(*tasks) + " and " +
+                        std::to_string(here) + " tasks; let the operation hash or gather them all");
+      }
+      tasks = here;
+    }
+    auto node = op(wanted.name, wanted.factory, plan.schema, *tasks);
+    if (!wanted.state_signature.empty()) {
+      make_stateful(node, plan, wanted.state_name.empty() ? wanted.name : wanted.state_name);
+    }
+    node.wants_no_data_epoch = wanted.wants_no_data_epoch;
+    node.explain = wanted.explain + node.explain;
+    const auto built = add(std::move(node));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto exchange = wanted.exchanges.empty() ? Exchange{} : wanted.exchanges[i];
+      connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
+    }
+    if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});
     return built;
   }
 

@@ -18,6 +18,9 @@ namespace libstream {
 
 class DataStreamWriter;
 class GroupedStream;
+class Operation;
+template <class T>
+class TypedStream;
 
 /// Rows of one schema, streaming or bounded, and what is done to them: a value that describes,
 /// nothing runs before `start`. Wrong names and types are reported there.
@@ -89,7 +92,14 @@ class DataStream {
   /// By equality of columns that both sides have; each comes out once, first.
   DataStream join(const DataStream& right, std::vector<std::string> columns,
                   JoinType type = JoinType::inner) const;
+  /// A custom operator (see operation.hpp), over this stream and `others` as its further inputs.
+  DataStream apply(std::shared_ptr<const Operation> operation,
+                   std::vector<DataStream> others = {}) const;
   DataStream as(std::string_view alias) const;
+  /// The rows as values of T, a struct named in BOOST_DESCRIBE_STRUCT or a type of one column.
+  /// Names and types are checked at `start`. Declared in typed_stream.hpp.
+  template <class T>
+  TypedStream<T> as() const;
   /// Gives the operator's state an identity that survives changes of the plan around it.
   DataStream named(std::string_view name) const;
 

@@ -75,8 +75,8 @@ struct LogicalPlan {
   JoinType join_type = JoinType::inner;
   bool within_watermark = false;
   std::int64_t count = 0;
-  std::string name;  ///< `.named()`: identity of state across changed plans
-  std::shared_ptr<void> custom;
+  std::string name;                    ///< `.named()`: identity of state across changed plans
+  std::shared_ptr<const void> custom;  ///< operation: an Operation
 
   bool streaming() const;  ///< any source below is a stream
 };

@@ -14,6 +14,7 @@
 
 namespace libstream {
 
+struct OperationPlan;
 struct ResolvedPlan;
 using ResolvedPtr = std::shared_ptr<const ResolvedPlan>;
 
@@ -34,6 +35,7 @@ struct ResolvedPlan {
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
+    operation,    ///< all inputs; `operation`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -64,6 +66,7 @@ struct ResolvedPlan {
   bool within_watermark = false;
   std::int64_t count = 0;
   std::shared_ptr<const JoinPlan> join;
+  std::shared_ptr<const OperationPlan> operation;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
