@@ -45,6 +45,13 @@ struct OperationPlan {
   /// Modes that a query with it may run in; empty: any. `mode_reason` says why, for the error.
   std::vector<OutputMode> output_modes;
   std::string mode_reason;
+  /// Of (flat_)map_groups_with_state: what their rules of output modes go by.
+  struct GroupRule {
+    OutputMode mode;      ///< of the operator
+    bool one_row_a_call;  ///< map
+    bool event_time_timeout;
+  };
+  std::optional<GroupRule> group_rule;
   std::string explain;  ///< key, time, retention; one or more lines
 };
 

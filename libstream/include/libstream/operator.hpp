@@ -56,6 +56,8 @@ struct OperatorMetrics {
   std::uint64_t state_removed = 0;  ///< numRowsRemoved
   std::uint64_t state_bytes = 0;    ///< memoryUsedBytes
   std::uint64_t held_rows = 0;      ///< input rows that live on in state not yet emitted (append)
+  /// The processing time, ms since 1970, from which on it wants an epoch even without data.
+  std::optional<std::int64_t> next_epoch_milliseconds;
   /// Watermark operator: statistics of the rows it saw this epoch (µs); absent without rows.
   struct EventTimes {
     EventTime min;
