@@ -207,6 +207,7 @@ class TypedStream {
   /// Back to columns: a field each.
   DataStream to_stream() const {
     if constexpr (RowType<T>) {
+      if (exact_) return base_;
       return base_.apply(typed_operation(
           stage_->name(), schema_of<T>(),
           [stage = stage_](const Schema& schema) -> std::unique_ptr<BatchTransform> {
@@ -216,6 +217,12 @@ class TypedStream {
     }
   }
 
+  /// Of a stream whose columns are those of T already.
+  static TypedStream exact(DataStream base) {
+    TypedStream stream(std::move(base));
+    stream.exact_ = true;
+    return stream;
+  }
   const DataStream& base() const { return base_; }
   const std::shared_ptr<const TypedStage<T>>& stage() const { return stage_; }
   /// True where the values are still the columns of `base`.
@@ -245,6 +252,7 @@ class TypedStream {
   DataStream base_;
   std::shared_ptr<const TypedStage<T>> stage_;
   bool plain_ = false;
+  bool exact_ = false;
 };
 
 template <class T>

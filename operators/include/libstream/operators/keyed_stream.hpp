@@ -234,7 +234,8 @@ class KeyedStream {
       };
       std::vector<DataStream> others;
       if (initial != nullptr) others.push_back(initial->base());
-      return TypedStream<U>(base_.apply(group_operation(std::move(spec)), std::move(others)));
+      return TypedStream<U>::exact(
+          base_.apply(group_operation(std::move(spec)), std::move(others)));
     }
   }
 
