@@ -242,6 +242,7 @@ void Coordinator::announce_idle() {
   progress.duration_ms.clear();
   for (auto& state : progress.state_operators) {
     state.rows_updated = state.rows_dropped_by_watermark = state.rows_removed = 0;
+    for (auto& metric : state.custom_metrics) metric.second = 0;
   }
   for (auto& source : progress.sources) source.rows = source.malformed_rows = 0;
   query_->complete(progress);

@@ -24,6 +24,7 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
   sum.state_removed += part.state_removed;
   sum.state_bytes += part.state_bytes;
   sum.held_rows += part.held_rows;
+  for (const auto& [name, count] : part.custom) sum.custom[name] += count;
   if (!part.event_times) return;
   if (!sum.event_times) {
     sum.event_times = part.event_times;
@@ -110,6 +111,7 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     state.rows_dropped_by_watermark = metrics.dropped_groups;
     state.memory_used_bytes = metrics.state_bytes;
     state.partitions = node.parallelism;
+    state.custom_metrics = metrics.custom;
     progress.state_operators.push_back(std::move(state));
   }
 }
