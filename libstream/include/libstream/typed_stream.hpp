@@ -199,7 +199,7 @@ class TypedStream {
 
   /// f: const T& → a key. Declared in keyed_stream.hpp, as the next one.
   template <class F>
-  auto group_by_key(F f) const;
+  requires(!RowType<F>) auto group_by_key(F f) const;
   /// By a column, whose values are K.
   template <class K>
   KeyedStream<K, T> group_by_key(std::string_view column) const;
