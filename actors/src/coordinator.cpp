@@ -42,6 +42,7 @@ void Coordinator::restore() {
   next_epoch_ = Epoch{};
   used_ = next_watermark_ = {};
   no_data_due_ = false;
+  timeout_.reset();
   totals_.clear();
   if (!last) return;
   next_epoch_ = next(last->epoch);
@@ -51,6 +52,7 @@ void Coordinator::restore() {
   next_watermark_ = last->next_watermark;
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
+  timeout_ = last->earliest_timeout;
   watermarks_.restore(last->watermark_values);
   no_data_due_ = next_watermark_ > used_;
 }
@@ -108,6 +110,7 @@ void Coordinator::receive(TaskReport report) {
 }
 
 void Coordinator::fail(std::exception_ptr error) {
+  if (running_) error = with_position(setup_, *running_, std::move(error));
   end(std::move(error));
   advance();
 }

@@ -67,6 +67,8 @@ class Coordinator {
   bool may_plan();
   void planned(std::vector<std::optional<PlannedRange>> ranges);
   bool no_data_epoch_due() const;
+  bool timeout_due() const;
+  bool each_trigger() const;
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data);
   void hand_out(const EpochStart& start);
   void store(OperatorId op, std::uint32_t partition, std::string changes);
@@ -129,6 +131,8 @@ class Coordinator {
   Watermark used_;            ///< in the newest reported epoch
   Watermark next_watermark_;  ///< what the next epoch uses
   bool no_data_due_ = false;
+  std::optional<std::int64_t>
+      timeout_;  ///< ms: when some operator wants an epoch even without data
   std::map<std::string, std::uint64_t> totals_;
 
   std::uint64_t round_ = 0;  ///< planning rounds begun

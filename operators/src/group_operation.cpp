@@ -36,6 +36,7 @@ class GroupOperation final : public Operation {
     auto op = operator_spec(inputs);
     plan.late_rows = event_time && op.event_column.has_value();
     plan.wants_no_data_epoch = event_time;
+    plan.wants_epoch_each_trigger = spec_.timeout == GroupTimeout::processing_time;
     plan.state_name = "flatMapGroupsWithState";
     plan.state_signature = signature(op.key_fields);
     plan.group_rule = {spec_.mode, spec_.one_row_a_call, event_time};

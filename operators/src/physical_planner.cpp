@@ -306,6 +306,7 @@ class Planner {
       make_stateful(node, plan, wanted.state_name.empty() ? wanted.name : wanted.state_name);
     }
     node.wants_no_data_epoch = wanted.wants_no_data_epoch;
+    node.wants_epoch_each_trigger = wanted.wants_epoch_each_trigger;
     node.explain = wanted.explain + node.explain;
     const auto built = add(std::move(node));
     for (std::size_t i = 0; i < inputs.size(); ++i) {

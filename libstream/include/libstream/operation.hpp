@@ -42,6 +42,9 @@ struct OperationPlan {
   bool late_rows = false;
   /// A rise of the watermark changes what it emits: it then gets an epoch without data.
   bool wants_no_data_epoch = false;
+  /// It has timeouts by processing time: in strict mode it gets an epoch at every trigger, else
+  /// when OperatorMetrics::next_epoch_milliseconds says.
+  bool wants_epoch_each_trigger = false;
   /// Modes that a query with it may run in; empty: any. `mode_reason` says why, for the error.
   std::vector<OutputMode> output_modes;
   std::string mode_reason;

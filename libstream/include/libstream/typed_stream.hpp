@@ -21,8 +21,7 @@ namespace libstream {
 template <class K, class T>
 class KeyedStream;
 
-/// Rethrows what a user's function threw as Error(user_function), naming the function. Errors of
-/// ours pass as they are.
+/// Rethrows what a user's function threw as Error(user_function), naming the function.
 [[noreturn]] void throw_user_error(const std::string& function);
 
 /// Turns batches into values of T in one task: the decoder and the functions behind it.
@@ -199,7 +198,7 @@ class TypedStream {
 
   /// f: const T& → a key. Declared in keyed_stream.hpp, as the next one.
   template <class F>
-  auto group_by_key(F f) const;
+  requires(!RowType<F>) auto group_by_key(F f) const;
   /// By a column, whose values are K.
   template <class K>
   KeyedStream<K, T> group_by_key(std::string_view column) const;

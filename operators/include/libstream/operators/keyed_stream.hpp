@@ -318,7 +318,7 @@ std::shared_ptr<const Operation> append_key_operation(Schema keys, BindTransform
 
 template <class T>
 template <class F>
-auto TypedStream<T>::group_by_key(F f) const {
+requires(!RowType<F>) auto TypedStream<T>::group_by_key(F f) const {
   static_assert(
       std::is_invocable_v<F&, const T&>,
       "libstream: the function of group_by_key must take a const T& of the stream's type");
