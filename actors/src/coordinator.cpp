@@ -43,6 +43,7 @@ void Coordinator::restore() {
   used_ = next_watermark_ = {};
   no_data_due_ = false;
   inputs_idle_since_.clear();
+  timeout_.reset();
   totals_.clear();
   if (!last) return;
   next_epoch_ = next(last->epoch);
@@ -52,6 +53,7 @@ void Coordinator::restore() {
   next_watermark_ = last->next_watermark;
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
+  timeout_ = last->earliest_timeout;
   watermarks_.restore(last->watermark_values);
   inputs_idle_since_ = last->idle_since;
   no_data_due_ = next_watermark_ > used_;
@@ -110,6 +112,7 @@ void Coordinator::receive(TaskReport report) {
 }
 
 void Coordinator::fail(std::exception_ptr error) {
+  if (running_) error = with_position(setup_, *running_, std::move(error));
   end(std::move(error));
   advance();
 }

@@ -67,6 +67,8 @@ class Coordinator {
   bool may_plan();
   void planned(std::vector<std::optional<PlannedRange>> ranges);
   bool no_data_epoch_due() const;
+  bool timeout_due() const;
+  bool each_trigger() const;
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data);
   void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
@@ -131,6 +133,8 @@ class Coordinator {
   Watermark next_watermark_;                     ///< what the next epoch uses
   std::vector<std::int64_t> inputs_idle_since_;  ///< of the newest planned epoch; see EpochEntry
   bool no_data_due_ = false;
+  std::optional<std::int64_t>
+      timeout_;  ///< ms: when some operator wants an epoch even without data
   std::map<std::string, std::uint64_t> totals_;
 
   std::uint64_t round_ = 0;  ///< planning rounds begun

@@ -58,7 +58,7 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
   const bool data = std::any_of(ranges.begin(), ranges.end(),
                                 [](const auto& range) { return range.has_value(); });
   const bool once = setup_.trigger.kind == Trigger::Kind::once;
-  if (data || no_data_epoch_due()) {
+  if (data || no_data_epoch_due() || timeout_due()) {
     begin_epoch(std::move(ranges), !data);
     exhausted_ = once;
   } else if (once || setup_.trigger.kind == Trigger::Kind::available_now) {
@@ -66,7 +66,12 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
     // A start that finds nothing to do still tells where the query stands.
     if (next_epoch_ == first_epoch_) announce_idle();
   } else {
-    idle();
+    if (quiet()) answer_waiters();
+    if (each_trigger() && waiters_.empty()) {
+      begin_epoch(std::move(ranges), true);
+    } else {
+      idle();
+    }
   }
 }
 
@@ -74,6 +79,22 @@ bool Coordinator::no_data_epoch_due() const {
   return setup_.no_data_epochs && no_data_due_ &&
          std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
                      [](const auto& node) { return node.wants_no_data_epoch; });
+}
+
+/// A timeout by processing time that is over is worth an epoch of its own.
+bool Coordinator::timeout_due() const {
+  if (!setup_.no_data_epochs || !timeout_) return false;
+  return *timeout_ <= std::max(last_timestamp_, setup_.environment.clock->now_milliseconds());
+}
+
+/// Where there are such timeouts Structured Streaming runs an epoch at every trigger, once there
+/// was one in this run, whether or not a timeout is over. Triggers without an interval come as
+/// often as sources are looked at.
+bool Coordinator::each_trigger() const {
+  if (!setup_.strict || !setup_.no_data_epochs || next_epoch_ == first_epoch_) return false;
+  if (!next_slot_ && idle_since_ < 0) return false;
+  return std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
+                     [](const auto& node) { return node.wants_epoch_each_trigger; });
 }
 
 void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data) {
@@ -180,6 +201,7 @@ void Coordinator::part_done() {
   used_ = run.entry.watermark;
   next_watermark_ = run.entry.next_watermark;
   no_data_due_ = next_watermark_ > used_;
+  timeout_ = run.entry.earliest_timeout;
   reported_.push_back(std::move(run));
   running_.reset();
 }
@@ -271,7 +293,6 @@ void Coordinator::announce_idle() {
 }
 
 void Coordinator::idle() {
-  if (quiet()) answer_waiters();
   auto& clock = *setup_.environment.clock;
   const auto now = clock.steady_microseconds();
   if (idle_since_ < 0) idle_since_ = now;
@@ -286,7 +307,9 @@ void Coordinator::idle() {
     poll = std::min(poll, setup_.topology.nodes[node].source->poll_interval_milliseconds());
   }
   // Looking costs (a directory is listed): the longer nothing came, the rarer.
-  sleep(std::clamp((now - idle_since_) / 10'000, std::max<std::int64_t>(poll, 1), longest_poll_ms));
+  poll = std::clamp((now - idle_since_) / 10'000, std::max<std::int64_t>(poll, 1), longest_poll_ms);
+  if (timeout_) poll = std::clamp<std::int64_t>(*timeout_ - clock.now_milliseconds(), 1, poll);
+  sleep(poll);
 }
 
 void Coordinator::sleep(std::int64_t milliseconds) {

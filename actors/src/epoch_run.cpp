@@ -2,6 +2,8 @@
 
 #include "account.hpp"
 
+#include <libstream/error.hpp>
+
 #include <algorithm>
 #include <limits>
 
@@ -35,6 +37,7 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
     sum.partition_watermark = std::min(sum.partition_watermark.value_or(*part.partition_watermark),
                                        *part.partition_watermark);
   }
+  for (const auto& [name, count] : part.custom) sum.custom[name] += count;
   if (!part.event_times) return;
   if (!sum.event_times) {
     sum.event_times = part.event_times;
@@ -146,6 +149,7 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     state.rows_dropped_by_watermark = metrics.dropped_groups;
     state.memory_used_bytes = metrics.state_bytes;
     state.partitions = node.parallelism;
+    state.custom_metrics = metrics.custom;
     if (node.state_name.starts_with("dedupe")) {
       state.custom_metrics["numDroppedDuplicateRows"] = metrics.filtered_rows;
     }
@@ -199,8 +203,37 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
     run.entry.sinks.push_back(std::move(stage));
   }
   check_accounts(setup, nodes, totals["heldRows"]);
+  for (const auto& report : run.reports) {
+    const auto& wanted = report.metrics.next_epoch_milliseconds;
+    auto& earliest = run.entry.earliest_timeout;
+    if (wanted) earliest = std::min(earliest.value_or(*wanted), *wanted);
+  }
   add_totals(setup, nodes, totals);
   run.entry.totals = totals;
+}
+
+std::exception_ptr with_position(const QuerySetup& setup, const EpochRun& run,
+                                 std::exception_ptr error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& thrown) {
+    if (thrown.code() != ErrorCode::user_function) return error;
+    std::string text = std::string(thrown.what()) + "; in epoch " +
+                       std::to_string(number(run.entry.epoch)) +
+                       (run.entry.no_data ? ", which has no data" : ", which reads ");
+    const auto sources = setup.sources();
+    bool first = true;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      if (!run.ranges[i]) continue;
+      text += (first ? "" : ", ") + setup.topology.nodes[sources[i]].source->describe() + " from " +
+              (run.starts[i].empty() ? "its beginning" : run.starts[i]) + " to " +
+              run.entry.source_ends[i];
+      first = false;
+    }
+    return std::make_exception_ptr(Error(thrown.code(), thrown.error_class(), text));
+  } catch (...) {
+    return error;
+  }
 }
 
 QueryProgress progress_of(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,

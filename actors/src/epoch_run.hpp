@@ -5,6 +5,7 @@
 
 #include <libstream/progress.hpp>
 
+#include <exception>
 #include <optional>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct EpochRun {
 /// Sums the epoch's reports into the tracker and the entry: watermarks, handles, totals.
 void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring, EpochRun& run,
                  WatermarkTracker& watermarks, std::map<std::string, std::uint64_t>& totals);
+
+/// What a user's function threw, with the epoch and the rows it was at; other errors as they are.
+std::exception_ptr with_position(const QuerySetup& setup, const EpochRun& run,
+                                 std::exception_ptr error);
 
 /// `previous_trigger_ms`: when the epoch before began; absent in the first.
 QueryProgress progress_of(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,

@@ -1,5 +1,7 @@
 #include "scenario_query.hpp"
 
+#include "reference_groups.hpp"
+
 #include <libstream/error.hpp>
 
 #include <functional>
@@ -74,6 +76,7 @@ class QueryBuilder {
     if (name == "drop_duplicates_within_watermark") {
       return stream.drop_duplicates_within_watermark(texts_of(value));
     }
+    if (name == "flat_map_groups") return grouped(stream, value.as_object());
     if (name == "with_watermark" || name == "with_column" || name == "rename" ||
         name == "explode") {
       return named_column(stream, name, texts_of(value));
@@ -97,6 +100,18 @@ class QueryBuilder {
     if (step == "with_column") return stream.with_column(pair.at(0), expr(pair.at(1)));
     if (step == "rename") return stream.with_column_renamed(pair.at(0), pair.at(1));
     return stream.explode(pair.at(0), pair.at(1));
+  }
+
+  static DataStream grouped(const DataStream& stream, const json::object& step) {
+    ReferenceGroups groups;
+    groups.key = texts_of(step.at("key")).at(0);
+    groups.function = text_of(step.at("function"));
+    const auto timeout = text_of(step.at("timeout"));
+    groups.timeout = timeout == "event"        ? GroupTimeout::event_time
+                     : timeout == "processing" ? GroupTimeout::processing_time
+                                               : GroupTimeout::none;
+    groups.mode = text_of(step.at("mode")) == "update" ? OutputMode::update : OutputMode::append;
+    return reference_groups(stream, groups);
   }
 
   const ScenarioInputs& inputs_;

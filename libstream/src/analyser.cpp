@@ -1,6 +1,7 @@
 #include "analysis.hpp"
 
 #include <libstream/analyser.hpp>
+#include <libstream/operation.hpp>
 
 #include <algorithm>
 
@@ -70,7 +71,7 @@ class Analyser {
         return resolve_top_n(*plan, input(*plan), id);
       }
       case Kind::operation:
-        missing("a custom operator", "express it with select, where and group_by");
+        return operation(*plan);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of logical plan");
     return nullptr;
@@ -86,7 +87,7 @@ class Analyser {
   static void check_name(const LogicalPlan& plan) {
     if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
         plan.kind == Kind::deduplicate || plan.kind == Kind::limit || plan.kind == Kind::join ||
-        plan.kind == Kind::top_n) {
+        plan.kind == Kind::top_n || plan.kind == Kind::operation) {
       return;
     }
     fail("OPERATOR_WITHOUT_STATE",
@@ -172,6 +173,16 @@ class Analyser {
     node->delay_milliseconds = plan.delay_milliseconds;
     node->watermarked = true;
     return node;
+  }
+
+  ResolvedPtr operation(const LogicalPlan& plan) {
+    std::optional<Identity> own;
+    if (std::static_pointer_cast<const Operation>(plan.custom)->stateful()) {
+      own = identity(plan, operators_);
+    }
+    std::vector<ResolvedPtr> inputs;
+    for (const auto& side : plan.inputs) inputs.push_back(resolve(side));
+    return resolve_operation(plan, std::move(inputs), own);
   }
 
   ResolvedPtr union_of(const LogicalPlan& plan) {

@@ -164,6 +164,16 @@ DataStream DataStream::refresh(std::string_view interval) const {
   return refresh(std::chrono::milliseconds(parse_duration(interval) / 1000));
 }
 
+DataStream DataStream::apply(std::shared_ptr<const Operation> operation,
+                             std::vector<DataStream> others) const {
+  LIBSTREAM_ASSERT(operation != nullptr, "apply takes an operation");
+  std::vector<PlanPtr> inputs{plan_};
+  for (const auto& other : others) inputs.push_back(other.plan_);
+  auto plan = node(LogicalPlan::Kind::operation, std::move(inputs));
+  plan->custom = std::move(operation);
+  return {runtime_, std::move(plan)};
+}
+
 DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {
   auto plan = node(LogicalPlan::Kind::sort, {plan_});
   plan->expressions = plain(std::move(keys));

@@ -202,6 +202,8 @@ class FilterPush {
       case Kind::join:
         return !can_fail && !keeps_late_rows(node) &&
                place_in_join(condition, node) != FilterPlace::above;
+      case Kind::operation:
+        return false;
     }
     return false;
   }

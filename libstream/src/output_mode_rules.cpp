@@ -1,6 +1,9 @@
 #include "analysis.hpp"
 
 #include <libstream/analyser.hpp>
+#include <libstream/operation.hpp>
+
+#include <algorithm>
 
 namespace libstream {
 namespace {
@@ -78,7 +81,93 @@ void check_join(const ResolvedPlan& plan, OutputMode mode) {
            "of aggregations above it, or write the pairs out and aggregate them in another query");
 }
 
+void check_operation(const OperationPlan& operation, OutputMode mode) {
+  const auto& modes = operation.output_modes;
+  if (modes.empty() || std::find(modes.begin(), modes.end(), mode) != modes.end()) return;
+  std::string allowed;
+  for (const auto other : modes) {
+    allowed += (allowed.empty() ? "" : " or ") + std::string(to_string(other));
+  }
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       operation.name + " is not supported in output mode " + std::string(to_string(mode)) +
+           (operation.mode_reason.empty() ? "" : ": " + operation.mode_reason) + "; use " +
+           allowed);
+}
+
+using Groups = std::vector<const OperationPlan*>;
+void find_groups(const ResolvedPlan& plan, Groups& groups) {
+  if (plan.kind == Kind::operation && plan.operation->group_rule) {
+    groups.push_back(plan.operation.get());
+  }
+  for (const auto& input : plan.inputs) find_groups(*input, groups);
+}
+
+[[noreturn]] void refuse_groups(const OperationPlan& operation, const std::string& problem) {
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", operation.name + " " + problem);
+}
+
+void check_group_mode(const OperationPlan& operation, OutputMode mode, bool aggregated) {
+  const auto query = std::string(to_string(mode));
+  const auto& rule = *operation.group_rule;
+  if (rule.one_row_a_call) {
+    if (mode == OutputMode::update && !aggregated) return;
+    refuse_groups(operation, aggregated ? "does not go with an aggregation in one query; use "
+                                          "flat_map_groups_with_state in mode append"
+                                        : "needs output mode update, this query runs in " + query +
+                                              ": each call replaces the key's row");
+  }
+  if (rule.mode == OutputMode::append) {
+    if (aggregated || mode == OutputMode::append) return;
+    refuse_groups(operation, "in mode append needs output mode append, this query runs in " +
+                                 query + "; make the operator's mode update, or the query append");
+  }
+  if (aggregated) {
+    refuse_groups(operation,
+                  "in mode update does not go with an aggregation in one query: its rows replace "
+                  "earlier ones, which are counted already; make the operator's mode append");
+  }
+  if (mode == OutputMode::update) return;
+  refuse_groups(operation, "in mode update needs output mode update, this query runs in " + query +
+                               "; make the operator's mode append, or the query update");
+}
+
+bool has_state_above(const ResolvedPlan& plan, const OperationPlan& operation, bool above) {
+  if (plan.kind == Kind::operation && plan.operation.get() == &operation) return above;
+  const bool state = above || plan.kind == Kind::aggregate || plan.kind == Kind::deduplicate ||
+                     plan.kind == Kind::limit || plan.kind == Kind::join ||
+                     plan.kind == Kind::top_n ||
+                     (plan.kind == Kind::operation && !plan.operation->state_signature.empty());
+  return std::any_of(plan.inputs.begin(), plan.inputs.end(), [&](const ResolvedPtr& input) {
+    return has_state_above(*input, operation, state);
+  });
+}
+
+void check_groups(const ResolvedPlan& plan, OutputMode mode) {
+  Groups groups;
+  find_groups(plan, groups);
+  const bool aggregated = has_aggregate(plan);
+  for (const auto* operation : groups) {
+    const auto& rule = *operation->group_rule;
+    check_group_mode(*operation, mode, aggregated);
+    if (rule.one_row_a_call && groups.size() > 1) {
+      refuse_groups(*operation, "can stand only once in a query, and with no flat_map_groups_…");
+    }
+    if (groups.size() > 1 && (rule.mode != OutputMode::append || mode != OutputMode::append)) {
+      refuse_groups(*operation,
+                    "can stand several times in a query only where all of them and the query are "
+                    "in mode append");
+    }
+    if (rule.event_time_timeout && has_state_above(plan, *operation, false)) {
+      refuse_groups(*operation,
+                    "with GroupTimeout::event_time cannot be followed by an operator with state: "
+                    "nothing is known of the event times of its rows; write them out and read them "
+                    "in another query, or time out by processing time");
+    }
+  }
+}
+
 void check(const ResolvedPlan& plan, OutputMode mode) {
+  if (plan.kind == Kind::operation) check_operation(*plan.operation, mode);
   if (plan.kind == Kind::join) check_join(plan, mode);
   analysis::check_top_n(plan, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
@@ -97,6 +186,7 @@ void check_output_mode(const ResolvedPlan& plan, OutputMode mode) {
          "output mode complete needs an aggregation, and this query has none: all rows ever read "
          "would have to be kept; use append or update");
   }
+  check_groups(plan, mode);
   check(plan, mode);
 }
 

@@ -91,6 +91,8 @@ class Pruning {
         return aggregate(*plan);
       case Kind::union_all:
         return unite(*plan);
+      case Kind::operation:
+        return unite(*plan);
       case Kind::join:
         return join(*plan, wanted);
     }

@@ -1,3 +1,4 @@
+#include <libstream/operation.hpp>
 #include <libstream/resolved_plan.hpp>
 
 #include <algorithm>
@@ -118,6 +119,8 @@ std::string describe(const ResolvedPlan& plan) {
       return "sort " + order_of(plan);
     case Kind::top_n:
       return ranking(plan);
+    case Kind::operation:
+      return plan.operation->name;
     case Kind::join:
       return joining(plan);
   }

@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_nodes.hpp"
 #include "plan_panes.hpp"
 #include "plan_stream_join.hpp"
 #include "plan_top_n.hpp"
@@ -8,6 +9,7 @@
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
+#include <libstream/operation.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/deduplicate.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
@@ -114,11 +116,11 @@ class Planner {
       case Kind::filter:
         return fused(plan);
       case Kind::explode:
-        return exploded(*plan);
+        return row_operator(*plan, explode_node(*plan));
       case Kind::windows:
-        return windows(*plan);
+        return row_operator(*plan, windows_node(*plan));
       case Kind::sessions:
-        return sessions(*plan);
+        return row_operator(*plan, sessions_node(*plan));
       case Kind::watermark:
         return watermark(*plan);
       case Kind::aggregate:
@@ -133,6 +135,8 @@ class Planner {
         return united(*plan);
       case Kind::sort:
         return sorted(*plan);
+      case Kind::operation:
+        return operation(*plan);
       case Kind::join:
         return plan->inputs[0]->streaming && plan->inputs[1]->streaming ? joined(*plan)
                                                                         : static_joined(*plan);
@@ -170,30 +174,10 @@ class Planner {
     return above(input, std::move(node));
   }
 
-  Built exploded(const ResolvedPlan& plan) {
+  /// One that works row by row, in as many tasks as its input.
+  Built row_operator(const ResolvedPlan& plan, TopologyNode node) {
     const auto input = build(plan.inputs[0]);
-    auto node = op("explode", explode({plan.keep, plan.column, plan.outer}), plan.schema,
-                   input.parallelism);
-    node.explain = "array " + plan.inputs[0]->schema[plan.column].name;
-    return above(input, std::move(node));
-  }
-
-  Built windows(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    auto node =
-        op("windows",
-           assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
-           plan.schema, input.parallelism);
-    node.explain = windows_text(plan);
-    return above(input, std::move(node));
-  }
-
-  Built sessions(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    auto node = op("sessions", assign_sessions({plan.column, plan.expressions[0]}), plan.schema,
-                   input.parallelism);
-    node.explain =
-        "over " + plan.inputs[0]->schema[plan.column].name + ", until " + plan.expressions[0]->text;
+    node.parallelism = input.parallelism;
     return above(input, std::move(node));
   }
 
@@ -241,18 +225,33 @@ class Planner {
     return built;
   }
 
-  Built sorted(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    SortSpec sort;
-    std::string keys;
-    for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
-      keys += (i == 0 ? "" : ", ") + plan.expressions[i]->text +
-              (plan.descending[i] ? " DESC" : " ASC");
-      sort.keys.push_back({plan.expressions[i], plan.descending[i]});
+  Built operation(const ResolvedPlan& plan) {
+    const auto& wanted = *plan.operation;
+    std::vector<Built> inputs;
+    std::vector<std::uint32_t> tasks;
+    for (const auto& input : plan.inputs) {
+      inputs.push_back(build(input));
+      tasks.push_back(inputs.back().parallelism);
     }
-    auto node = op("sort", sort_rows(std::move(sort)), plan.schema, 1);
-    node.explain = "by " + keys;
-    return above(input, std::move(node), Exchange::Kind::gather);
+    auto node = op(wanted.name, wanted.factory, plan.schema,
+                   operation_tasks(wanted, tasks, options_.partitions));
+    if (!wanted.state_signature.empty()) {
+      make_stateful(node, plan, wanted.state_name.empty() ? wanted.name : wanted.state_name);
+    }
+    node.wants_no_data_epoch = wanted.wants_no_data_epoch;
+    node.wants_epoch_each_trigger = wanted.wants_epoch_each_trigger;
+    node.explain = wanted.explain + node.explain;
+    const auto built = add(std::move(node));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto exchange = wanted.exchanges.empty() ? Exchange{} : wanted.exchanges[i];
+      connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
+    }
+    if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});
+    return built;
+  }
+
+  Built sorted(const ResolvedPlan& plan) {
+    return above(build(plan.inputs[0]), sort_node(plan), Exchange::Kind::gather);
   }
 
   Built aggregate(const ResolvedPlan& plan) {

@@ -1,6 +1,7 @@
 #include "plan_words.hpp"
 
 #include <libstream/error.hpp>
+#include <libstream/operation.hpp>
 
 namespace libstream {
 
@@ -40,6 +41,7 @@ std::string names_of_keys(const ResolvedPlan& plan) {
 
 std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::limit) return "limit";
+  if (plan.kind == Kind::operation) return plan.operation->state_signature;
   std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
                      : plan.within_watermark      ? "deduplicate within watermark"
                                                   : "deduplicate";

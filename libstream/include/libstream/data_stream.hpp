@@ -20,6 +20,9 @@ namespace libstream {
 
 class DataStreamWriter;
 class GroupedStream;
+class Operation;
+template <class T>
+class TypedStream;
 
 /// What top_n does with rows that are equal to its last one in the order.
 enum class Ties : std::uint8_t {
@@ -115,7 +118,14 @@ class DataStream {
   /// The same, but they are looked at again when `interval` has passed since the last look.
   DataStream refresh(std::chrono::milliseconds interval) const;
   DataStream refresh(std::string_view interval) const;
+  /// A custom operator (see operation.hpp), over this stream and `others` as its further inputs.
+  DataStream apply(std::shared_ptr<const Operation> operation,
+                   std::vector<DataStream> others = {}) const;
   DataStream as(std::string_view alias) const;
+  /// The rows as values of T, a struct named in BOOST_DESCRIBE_STRUCT or a type of one column.
+  /// Names and types are checked at `start`. Declared in typed_stream.hpp.
+  template <class T>
+  TypedStream<T> as() const;
   /// Gives the operator's state an identity that survives changes of the plan around it.
   DataStream named(std::string_view name) const;
 

@@ -91,8 +91,8 @@ struct LogicalPlan {
   bool within_watermark = false;
   std::int64_t count = 0;
   bool ties = false;
-  std::string name;  ///< `.named()`: identity of state across changed plans
-  std::shared_ptr<void> custom;
+  std::string name;                    ///< `.named()`: identity of state across changed plans
+  std::shared_ptr<const void> custom;  ///< operation: an Operation
 
   bool streaming() const;  ///< any source below is a stream
 };

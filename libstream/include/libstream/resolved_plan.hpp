@@ -15,6 +15,7 @@
 
 namespace libstream {
 
+struct OperationPlan;
 struct ResolvedPlan;
 using ResolvedPtr = std::shared_ptr<const ResolvedPlan>;
 
@@ -36,6 +37,7 @@ struct ResolvedPlan {
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
+    operation,    ///< all inputs; `operation`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -73,6 +75,7 @@ struct ResolvedPlan {
   std::uint32_t splits = 0;
   Lateness lateness = Lateness::by_epoch;
   std::int64_t session_wait = 0;  ///< ms that the watermark must be past a session's end
+  std::shared_ptr<const OperationPlan> operation;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.

@@ -67,6 +67,9 @@ struct TopologyNode {
 
   /// True where a rise of the watermark to We asks for a no-data epoch (semantics.md 1.5).
   bool wants_no_data_epoch = false;
+  /// True where an epoch without data may change what it emits because time goes by: in strict mode
+  /// there is one at every trigger, else when OperatorMetrics::next_epoch_milliseconds says.
+  bool wants_epoch_each_trigger = false;
   std::string explain;  ///< one or more lines: key, watermark column, retention
 };
 
