@@ -1,5 +1,7 @@
 #include "group_states.hpp"
 
+#include "name_key.hpp"
+
 #include <libstream/batch.hpp>
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
@@ -55,7 +57,8 @@ void GroupStates::update(std::span<const ColumnPtr> keys, std::size_t rows,
   for (std::size_t a = 0; a < functions_.size(); ++a) {
     const auto columns = arguments.arguments(a);
     if (std::find(columns.begin(), columns.end(), nullptr) != columns.end()) continue;
-    functions_[a]->update(states_of(a, arguments.mask(a)), columns);
+    naming_key([&] { functions_[a]->update(states_of(a, arguments.mask(a)), columns); },
+               [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
   }
 }
 
@@ -67,7 +70,9 @@ void GroupStates::merge(std::span<const ColumnPtr> keys, std::size_t rows,
   std::size_t first = 0;
   for (std::size_t a = 0; a < functions_.size(); ++a) {
     const std::size_t count = functions_[a]->intermediate_types().size();
-    functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count));
+    naming_key(
+        [&] { functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count)); },
+        [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
     first += count;
   }
 }
@@ -160,10 +165,15 @@ std::vector<ColumnPtr> GroupStates::singletons(std::size_t rows,
   return columns;
 }
 
+ColumnPtr GroupStates::result(std::size_t aggregate, std::span<const Group> groups) const {
+  return naming_key([&] { return functions_[aggregate]->finish(states_of(aggregate, groups)); },
+                    [&] { return table_.keys(groups); });
+}
+
 std::vector<ColumnPtr> GroupStates::results(std::span<const Group> groups) const {
   std::vector<ColumnPtr> columns;
   for (std::size_t a = 0; a < functions_.size(); ++a) {
-    columns.push_back(functions_[a]->finish(states_of(a, groups)));
+    columns.push_back(result(a, groups));
   }
   return columns;
 }

@@ -36,9 +36,7 @@ class GroupStates {
   /// Intermediates of all aggregates, then the number of rows.
   std::vector<ColumnPtr> intermediates(std::span<const Group> groups) const;
   std::vector<ColumnPtr> singletons(std::size_t rows, const AggregateArguments& arguments) const;
-  ColumnPtr result(std::size_t aggregate, std::span<const Group> groups) const {
-    return functions_[aggregate]->finish(states_of(aggregate, groups));
-  }
+  ColumnPtr result(std::size_t aggregate, std::span<const Group> groups) const;
   std::vector<ColumnPtr> results(std::span<const Group> groups) const;
   std::uint64_t rows_in(Group group) const {
     return table_.header(group) >> GroupHeader::rows_shift;
