@@ -9,3 +9,5 @@
 #include <libstream/query.hpp>
 #include <libstream/session.hpp>
 #include <libstream/typed_stream.hpp>
+#include <libstream/udaf.hpp>
+#include <libstream/udf.hpp>
