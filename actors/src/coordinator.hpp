@@ -68,6 +68,7 @@ class Coordinator {
   void planned(std::vector<std::optional<PlannedRange>> ranges);
   bool no_data_epoch_due() const;
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data);
+  void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
   void store(OperatorId op, std::uint32_t partition, std::string changes);
   void part_done();

@@ -103,7 +103,24 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, b
     }
   }
   run.entry.source_ends = ends_;
-  hand_out({run.entry.epoch, run.entry.context});
+  prepare({run.entry.epoch, run.entry.context});
+}
+
+/// Loads the bounded sides of joins; then the tasks begin.
+void Coordinator::prepare(const EpochStart& start) {
+  if (setup_.topology.static_sides.empty()) return hand_out(start);
+  auto versions = std::make_shared<std::vector<std::string>>();
+  run(
+      [this, versions, start] {
+        for (const auto& side : setup_.topology.static_sides) {
+          versions->push_back(side->prepare(start.epoch, start.context));
+        }
+      },
+      [this, versions, start] {
+        if (!running_ || running_->entry.epoch != start.epoch || phase_ != Phase::running) return;
+        running_->entry.static_versions = std::move(*versions);
+        hand_out(start);
+      });
 }
 
 void Coordinator::hand_out(const EpochStart& start) {

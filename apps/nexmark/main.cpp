@@ -2,6 +2,7 @@
 #include "checksum_sink.hpp"
 #include "event_source.hpp"
 #include "reference.hpp"
+#include "static_queries.hpp"
 #include "supply.hpp"
 #include "support/command_line.hpp"
 
@@ -34,7 +35,7 @@ struct NexmarkOptions {
 void declare(CLI::App& app, NexmarkOptions& options) {
   app.add_option("--query", options.query, "What to run")
       ->required()
-      ->check(CLI::IsMember({"q0", "q1", "q2", "wordcount"}));
+      ->check(CLI::IsMember({"q0", "q1", "q2", "q13", "wordcount"}));
   app.add_option("--events", options.events,
                  "Events to read (words for wordcount); 0: as many as 5 CPU seconds take")
       ->capture_default_str();
@@ -86,6 +87,7 @@ DataStream query_of(const std::string& name, const DataStream& input) {
                         "extra");
   }
   if (name == "q2") return input.where(col("auction") % 123 == 0).select("auction", "price");
+  if (name == "q13") return q13(input);
   return input.group_by("word").count();
 }
 

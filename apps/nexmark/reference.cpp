@@ -1,6 +1,7 @@
 #include "reference.hpp"
 
 #include "meter.hpp"
+#include "static_queries.hpp"
 
 #include <libstream/column.hpp>
 #include <libstream/hash.hpp>
@@ -141,6 +142,7 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   if (query == "q0") return PassThrough{};
   if (query == "q1") return Currency{};
   if (query == "q2") return Selection{};
+  if (query == "q13") return SideInputLoop();
   if (query == "wordcount") return WordCount(vocabulary);
   return {};
 }

@@ -120,6 +120,10 @@ void write_epoch(const StoredEntry& stored, const EpochEntry& entry, format::Epo
   for (unsigned i = 0; i < ends.size(); ++i) {
     ends.set(i, text(entry.source_ends[i]));
   }
+  auto versions = to.initStaticVersions(size_of(entry.static_versions.size()));
+  for (unsigned i = 0; i < versions.size(); ++i) {
+    versions.set(i, text(entry.static_versions[i]));
+  }
   write_changes(entry.changes, to);
   write_sinks(stored, entry.sinks, to);
   to.setWatermark(entry.watermark.milliseconds);
@@ -180,6 +184,9 @@ EpochEntry read_epoch(format::Epoch::Reader from, StoredEntry& stored) {
   entry.no_data = from.getNoData();
   for (const auto end : from.getSourceEnds()) {
     entry.source_ends.push_back(text(end));
+  }
+  for (const auto version : from.getStaticVersions()) {
+    entry.static_versions.push_back(text(version));
   }
   read_changes(from, entry);
   read_sinks(from, entry, stored);

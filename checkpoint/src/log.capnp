@@ -93,4 +93,5 @@ struct Epoch {
   totals @13 :List(Total);
   committedThrough @14 :Int64;
   snapshot @15 :Snapshot;
+  staticVersions @16 :List(Text);
 }

@@ -12,6 +12,22 @@ std::shared_ptr<LogicalPlan> node(LogicalPlan::Kind kind, std::vector<PlanPtr> i
   return plan;
 }
 
+void check_bounded(const LogicalPlan& plan, const std::string& what) {
+  if (!plan.streaming()) return;
+  throw Error(ErrorCode::analysis, "REFRESH_OF_A_STREAM",
+              what +
+                  ": this reads a stream, which is read on and on; only what begins with read() "
+                  "has a version to keep");
+}
+
+/// The plan with its sources looked at so.
+PlanPtr with_refresh(const PlanPtr& plan, const Refresh& refresh) {
+  auto copy = std::make_shared<LogicalPlan>(*plan);
+  if (copy->kind == LogicalPlan::Kind::source) copy->source.refresh = refresh;
+  for (auto& input : copy->inputs) input = with_refresh(input, refresh);
+  return copy;
+}
+
 std::vector<Expression> plain(std::vector<ColumnArgument> columns) {
   return {columns.begin(), columns.end()};
 }
@@ -117,6 +133,25 @@ DataStream DataStream::join(const DataStream& right, std::vector<std::string> co
   plan->names = std::move(columns);
   plan->join_type = type;
   return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::cache() const {
+  check_bounded(*plan_, "cache");
+  return {runtime_, with_refresh(plan_, {Refresh::Kind::once, 0})};
+}
+
+DataStream DataStream::refresh(std::chrono::milliseconds interval) const {
+  check_bounded(*plan_, "refresh");
+  if (interval.count() <= 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "refresh: the interval is " + std::to_string(interval.count()) +
+                    " ms, but must be above 0; leave refresh out to look before each epoch");
+  }
+  return {runtime_, with_refresh(plan_, {Refresh::Kind::interval, interval.count()})};
+}
+
+DataStream DataStream::refresh(std::string_view interval) const {
+  return refresh(std::chrono::milliseconds(parse_duration(interval) / 1000));
 }
 
 DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {

@@ -8,8 +8,9 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 5> query_options{
-    "noDataEpochs", "watermarkPolicy", "snapshotEpochs", "snapshotBytes", "restarts"};
+constexpr std::array<std::string_view, 6> query_options{"noDataEpochs",   "watermarkPolicy",
+                                                        "snapshotEpochs", "snapshotBytes",
+                                                        "restarts",       "broadcastLimit"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),

@@ -2,6 +2,7 @@
 
 #include <libstream/bound_expression.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -125,6 +126,11 @@ DataType bounded_decimal(int precision, int scale);
 /// The decimal type that holds every value of a whole-number type (of a literal: its digits).
 DataType decimal_for(const BoundExpression& argument);
 DataType decimal_for(const DataType& type);
+
+/// Which column of the schema a name (without the fields of structures) stands for, if any.
+using ColumnLookup = std::function<std::optional<std::size_t>(std::string_view name)>;
+/// `bind` where names are more than those of the schema.
+BoundPtr bind(const Expression& expression, const Schema& schema, const ColumnLookup& lookup);
 
 /// The value of a bound expression without columns; throws its Error(data).
 Value constant_value(const BoundPtr& expression);

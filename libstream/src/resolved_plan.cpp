@@ -62,6 +62,20 @@ std::string deduplication(const ResolvedPlan& plan) {
          (plan.event_column ? ", event time in " + column_name(plan, *plan.event_column) : "");
 }
 
+std::string joining(const ResolvedPlan& plan) {
+  const auto& join = *plan.join;
+  std::string on;
+  const auto add = [&](const std::string& part) { on += (on.empty() ? " on " : " AND ") + part; };
+  for (std::size_t i = 0; i < join.left.keys.size(); ++i) {
+    add(plan.inputs[0]->schema[join.left.keys[i]].name + (join.null_safe[i] ? " <=> " : " = ") +
+        plan.inputs[1]->schema[join.right.keys[i]].name);
+  }
+  for (const auto& part : {join.left.filter, join.right.filter, join.condition}) {
+    if (part) add(part->text);
+  }
+  return std::string(to_string(join.type)) + " join" + on;
+}
+
 std::string describe(const ResolvedPlan& plan) {
   switch (plan.kind) {
     case Kind::source:
@@ -95,7 +109,7 @@ std::string describe(const ResolvedPlan& plan) {
     case Kind::sort:
       return sorting(plan);
     case Kind::join:
-      return std::string(to_string(plan.join->type)) + " join";
+      return joining(plan);
   }
   return "";
 }
@@ -121,7 +135,9 @@ std::string to_text(const ResolvedPlan& plan) {
 
 bool drops_late_rows(const ResolvedPlan& plan) {
   return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
-         (plan.kind == Kind::deduplicate && plan.event_column.has_value());
+         (plan.kind == Kind::deduplicate && plan.event_column.has_value()) ||
+         (plan.kind == Kind::join &&
+          (plan.join->left.event_column || plan.join->right.event_column));
 }
 
 bool tested_for_lateness(const ResolvedPlan& plan) {
@@ -129,6 +145,12 @@ bool tested_for_lateness(const ResolvedPlan& plan) {
          (!plan.inputs.empty() &&
           std::all_of(plan.inputs.begin(), plan.inputs.end(),
                       [](const ResolvedPtr& input) { return tested_for_lateness(*input); }));
+}
+
+bool finds_late_rows(const ResolvedPlan& plan) {
+  return drops_late_rows(plan) &&
+         !std::all_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const ResolvedPtr& input) { return tested_for_lateness(*input); });
 }
 
 bool has_aggregate(const ResolvedPlan& plan) {

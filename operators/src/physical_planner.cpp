@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_stream_join.hpp"
 #include "query_plan.hpp"
 
 #include <libstream/analyser.hpp>
@@ -8,6 +9,8 @@
 #include <libstream/operators/keyed_aggregate.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/operators/project.hpp>
+#include <libstream/operators/static_join.hpp>
+#include <libstream/operators/stream_join.hpp>
 #include <libstream/optimiser.hpp>
 
 #include <algorithm>
@@ -35,14 +38,16 @@ std::string step_text(const FusedStep& step) {
   return text + (text.empty() ? "" : "; ") + "columns " + columns;
 }
 
+std::string time_text(const Field& field) {
+  return field.name + (field.type.id() == TypeId::structure ? ".end" : "");
+}
+
 /// How long groups live, in words.
 std::string retention(const ResolvedPlan& plan, OutputMode mode) {
   if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";
   if (plan.keys.empty()) return "keeps its one group";
   if (!plan.time_key) return "keeps all groups: no key carries a watermark";
-  const auto& field = plan.schema[*plan.time_key];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
+  return "keeps groups until the watermark passes " + time_text(plan.schema[*plan.time_key]);
 }
 
 /// How long keys live, in words.
@@ -52,9 +57,8 @@ std::string retention(const ResolvedPlan& plan) {
            " of their first row + " + duration_text(plan.delay_milliseconds * 1000);
   }
   if (!plan.time_key) return "keeps all keys: none carries a watermark";
-  const auto& field = plan.schema[plan.keys[*plan.time_key]];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps keys until the watermark passes " + field.name + (window ? ".end" : "");
+  return "keeps keys until the watermark passes " +
+         time_text(plan.schema[plan.keys[*plan.time_key]]);
 }
 
 /// An aggregation's keys are its first columns, a deduplication's stay where they are.
@@ -192,7 +196,8 @@ class Planner {
       case Kind::sort:
         return sorted(*plan);
       case Kind::join:
-        break;
+        return plan->inputs[0]->streaming && plan->inputs[1]->streaming ? joined(*plan)
+                                                                        : static_joined(*plan);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -276,6 +281,16 @@ class Planner {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       connect(inputs[i], built, i, equal ? Exchange::Kind::forward : Exchange::Kind::gather);
     }
+    return built;
+  }
+
+  Built joined(const ResolvedPlan& plan) {
+    const auto left = build(plan.inputs[0]);
+    const auto right = build(plan.inputs[1]);
+    const auto built = add(stream_join_node(plan, options_.partitions));
+    connect(left, built, 0, Exchange::Kind::hash, plan.join->left.keys);
+    connect(right, built, 1, Exchange::Kind::hash, plan.join->right.keys);
+    note_late_rows(plan, built);
     return built;
   }
 
@@ -366,6 +381,17 @@ class Planner {
     return built;
   }
 
+  Built static_joined(const ResolvedPlan& plan) {
+    auto join = plan_static_join(plan, spec_, options_, environment_);
+    const auto input = build(plan.inputs[join.stream]);
+    auto node = op("static join", std::move(join.factory), plan.schema,
+                   join.partitioned ? options_.partitions : input.parallelism);
+    node.explain = std::move(join.explain);
+    topology_.static_sides.push_back(std::move(join.side));
+    if (!join.partitioned) return above(input, std::move(node));
+    return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
+  }
+
   Built limited(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     // Above an aggregation that emits its whole result, each epoch is limited by itself.
@@ -403,9 +429,14 @@ class Planner {
   /// Rows are late at the first operator above their watermark that goes by event time: what that
   /// one emits can no longer be late for the next.
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
-    if (!drops_late_rows(plan) || tested_for_lateness(*plan.inputs[0])) return;
+    if (!finds_late_rows(plan)) return;
+    const auto& below = plan.inputs[0]->schema;
+    if (plan.kind == Kind::join) {
+      late_.push_back({built, stream_join_late_schema(below, plan.inputs[1]->schema), "the join"});
+      return;
+    }
     const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
-    late_.push_back({built, plan.inputs[0]->schema, kind + names_of_keys(plan)});
+    late_.push_back({built, below, kind + names_of_keys(plan)});
   }
 
   Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {
@@ -424,8 +455,8 @@ class Planner {
     if (late_.empty()) {
       throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
                   "late_rows: no operator of this query drops late rows; it takes an aggregation "
-                  "whose keys carry an event time with_watermark(…), or drop_duplicates above a "
-                  "watermark, or leave late_rows out");
+                  "whose keys carry an event time with_watermark(…), or drop_duplicates or a join "
+                  "of streams above a watermark, or leave late_rows out");
     }
     bool equal = true;
     for (const auto& rows : late_) {

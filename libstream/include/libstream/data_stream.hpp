@@ -89,6 +89,18 @@ class DataStream {
   /// By equality of columns that both sides have; each comes out once, first.
   DataStream join(const DataStream& right, std::vector<std::string> columns,
                   JoinType type = JoinType::inner) const;
+  /// For names in braces, which could be taken for a condition too.
+  DataStream join(const DataStream& right, std::initializer_list<const char*> columns,
+                  JoinType type = JoinType::inner) const {
+    return join(right, std::vector<std::string>(columns.begin(), columns.end()), type);
+  }
+  /// Of a bounded stream that is joined with a stream: its sources are read at the first epoch of a
+  /// run and then kept. Without: they are looked at before each epoch, and what has changed is
+  /// read. Throws Error(analysis) where this is a stream.
+  DataStream cache() const;
+  /// The same, but they are looked at again when `interval` has passed since the last look.
+  DataStream refresh(std::chrono::milliseconds interval) const;
+  DataStream refresh(std::string_view interval) const;
   DataStream as(std::string_view alias) const;
   /// Gives the operator's state an identity that survives changes of the plan around it.
   DataStream named(std::string_view name) const;

@@ -7,12 +7,25 @@
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace libstream {
+
+/// When a bounded source beside a stream is looked at again. What has not changed is not read
+/// again.
+struct Refresh {
+  enum class Kind : std::uint8_t {
+    each_epoch,
+    once,      ///< at the first epoch of a run
+    interval,  ///< at the first epoch, and when `milliseconds` have passed since the last look
+  };
+  Kind kind = Kind::each_epoch;
+  std::int64_t milliseconds = 0;
+};
 
 /// A source as the user named it; the physical planner makes the Source.
 struct SourceSpec {
@@ -24,6 +37,7 @@ struct SourceSpec {
   bool streaming = true;
   std::shared_ptr<Source> custom;  ///< format "custom"
   std::shared_ptr<void> memory;    ///< format "memory": the MemoryStream's shared part
+  Refresh refresh;                 ///< of a bounded one
 };
 
 /// A call for each epoch's rows; see DataStreamWriter::foreach_batch.

@@ -42,7 +42,8 @@ struct ResolvedPlan {
   std::vector<std::uint32_t> event_times;
   bool streaming = true;
   bool watermarked = false;  ///< a watermark here or below
-  std::string qualifier;     ///< name given by `as`, for "side.name"
+  /// A column: the name that `as` gave its side, for "side.name"; empty: no column has one.
+  std::vector<std::string> qualifiers;
 
   SourceSpec source;
   std::vector<BoundPtr> expressions;
@@ -84,6 +85,8 @@ std::string duration_text(std::int64_t microseconds);
 bool drops_late_rows(const ResolvedPlan& plan);
 /// True where every row that comes out of here has been tested: further up none can be late.
 bool tested_for_lateness(const ResolvedPlan& plan);
+/// True where rows are found late here first: what comes from below has not all been tested.
+bool finds_late_rows(const ResolvedPlan& plan);
 /// True where an aggregation is here or below.
 bool has_aggregate(const ResolvedPlan& plan);
 

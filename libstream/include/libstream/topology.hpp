@@ -3,6 +3,7 @@
 #include <libstream/operator.hpp>
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
+#include <libstream/static_side.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -73,6 +74,7 @@ enum class WatermarkPolicy : std::uint8_t { min, max };
 struct Topology {
   std::vector<TopologyNode> nodes;
   std::vector<TopologyEdge> edges;
+  std::vector<std::shared_ptr<StaticSide>> static_sides;  ///< in plan order
   WatermarkPolicy watermark_policy = WatermarkPolicy::min;
   std::uint32_t key_groups = 128;
   std::string explain() const;

@@ -55,7 +55,8 @@ struct EpochEntry {
   Epoch epoch{};
   EpochContext context;
   bool no_data = false;
-  std::vector<Offset> source_ends;  ///< in plan order; empty text = nothing read yet
+  std::vector<Offset> source_ends;           ///< in plan order; empty text = nothing read yet
+  std::vector<std::string> static_versions;  ///< of the bounded sides of joins, in plan order
   std::vector<TaskChanges> changes;
   std::vector<SinkStage> sinks;                  ///< in plan order, the late sink last
   Watermark watermark;                           ///< used in this epoch (We)
