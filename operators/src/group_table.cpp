@@ -85,7 +85,8 @@ void GroupTable::find(std::span<const ColumnPtr> keys, std::size_t rows,
 
 /// Without keys there is one group.
 void GroupTable::find_single(std::size_t rows) {
-  if (rows > 0 && next_ == 0) create({nullptr, 0}, 0);
+  const bool there = next_ > 0 && (header(0) & GroupHeader::live);
+  if (rows > 0 && !there) create({nullptr, 0}, 0);
   std::fill(groups_.begin(), groups_.end(), Group{0});
   if (rows > 0) std::fill(rows_.begin(), rows_.end(), row(0));
 }
@@ -263,11 +264,11 @@ void GroupTable::erase(std::span<const Group> groups, const std::uint64_t* hashe
   constexpr std::size_t ahead = 16;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (i + ahead < groups.size()) {
-      __builtin_prefetch(&slots_[hashes[i + ahead] & (capacity_ - 1)], 1);
+      if (keys_ > 0) __builtin_prefetch(&slots_[hashes[i + ahead] & (capacity_ - 1)], 1);
       __builtin_prefetch(row(groups[i + ahead]), 1);
     }
     const Group group = groups[i];
-    erase_slot(hashes[i], group);
+    if (keys_ > 0) erase_slot(hashes[i], group);
     release_key(group);
     header(group) = 0;
     free_.push_back(group);

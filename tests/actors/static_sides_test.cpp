@@ -245,7 +245,7 @@ TEST_CASE("The decision of an epoch names the files that its rows were joined wi
   const auto stored = root->read("meta");
   REQUIRE(stored);
   meta.key_groups = 128;
-  meta.hash_id = "ls-mum-1";
+  meta.hash_id = "ls-mum-2";
   meta.sources = {"MemorySource"};
   const auto term = Term::open(root, meta, Environment{}, {});
   REQUIRE(term->restored().last);

@@ -25,13 +25,6 @@ DataStream rows() {
 }
 DataStream marked() { return rows().with_watermark("t", 10min); }
 
-DataStream with_kind(LogicalPlan::Kind kind) {
-  auto plan = std::make_shared<LogicalPlan>();
-  plan->kind = kind;
-  plan->inputs = {rows().plan()};
-  return {rows().runtime(), plan};
-}
-
 void check(const Wrong& wrong) {
   CAPTURE(wrong.name);
   const auto error = error_of([&] { check_output_mode(*analysed(wrong.query()), wrong.mode); });
@@ -242,7 +235,6 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
 }
 
 TEST_CASE("Watermarks, unions and stateful operators are refused where the rules forbid them") {
-  using Kind = LogicalPlan::Kind;
   const auto missing = "UNSUPPORTED_STREAMING_OPERATOR";
   const auto not_time = "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE";
   const std::vector<Wrong> table{
@@ -314,7 +306,6 @@ TEST_CASE("Watermarks, unions and stateful operators are refused where the rules
        "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
        {"drop_duplicates", "update"},
        OutputMode::update},
-      {"custom operator", [] { return with_kind(Kind::operation); }, missing, {"custom operator"}},
       {"name without state",
        [] { return rows().select("k").named("x"); },
        "OPERATOR_WITHOUT_STATE",
