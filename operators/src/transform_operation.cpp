@@ -37,6 +37,7 @@ class TransformOperation final : public Operation {
     auto op = operator_spec(inputs);
     if (op.emitted_time) plan.event_times = {*op.emitted_time};
     plan.late_rows = op.event_column.has_value();
+    plan.wants_epoch_each_trigger = spec_.time == TimeMode::processing_time;
     plan.wants_no_data_epoch = spec_.time != TimeMode::processing_time && inputs[0].watermarked;
     plan.state_name = "transformWithStateExec";
     plan.state_signature = signature(op.key_fields);

@@ -65,6 +65,9 @@ class OperatorTest {
     }
   }
 
+  /// The timestamp of epochs that have not begun yet.
+  void at(std::int64_t milliseconds) { time_ms_ = milliseconds; }
+
   /// Ends the epoch; returns the rows of the result, in the order they came.
   std::vector<Row> barrier(std::int64_t watermark_ms = 0) {
     begin();
@@ -153,7 +156,7 @@ class OperatorTest {
     begun_ = true;
     rows_out_.assign(steps_.size(), 0);
     for (auto& step : tasks_) {
-      for (auto& task : step) task->start({epoch_, {0, number(epoch_)}});
+      for (auto& task : step) task->start({epoch_, {time_ms_, number(epoch_)}});
     }
   }
 
@@ -231,6 +234,11 @@ class OperatorTest {
     sum.state_removed += one.state_removed;
     sum.state_bytes += one.state_bytes;
     sum.held_rows += one.held_rows;
+    for (const auto& [name, count] : one.custom) sum.custom[name] += count;
+    if (const auto& next = one.next_epoch_milliseconds) {
+      auto& earliest = sum.next_epoch_milliseconds;
+      earliest = std::min(earliest.value_or(*next), *next);
+    }
     if (one.event_times) sum.event_times = one.event_times;
   }
 
@@ -245,6 +253,7 @@ class OperatorTest {
   std::vector<Row> late_rows_;
   Watermark watermark_;
   Epoch epoch_{};
+  std::int64_t time_ms_ = 0;
   bool begun_ = false;
   std::uint32_t next_task_ = 0;
   std::uint64_t refusals_ = 0;
