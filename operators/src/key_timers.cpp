@@ -91,8 +91,7 @@ bool KeyTimers::holds(Group group) const {
 
 std::vector<KeyTimers::Due> KeyTimers::take(std::int64_t limit) {
   std::vector<Due> due;
-  const std::int64_t beyond =
-      limit == std::numeric_limits<std::int64_t>::max() ? limit : limit + 1;
+  const std::int64_t beyond = limit == std::numeric_limits<std::int64_t>::max() ? limit : limit + 1;
   index_.take(beyond, cells(), [&](Group group) {
     for (const Timer& timer : cells_[group].timers) {
       if (timer.alive && timer.time <= limit) due.push_back({timer.time, group});

@@ -141,7 +141,8 @@ Flow TransformOperator::process(BatchPtr batch, std::size_t input, Output& outpu
 Flow TransformOperator::on_barrier(const Barrier& barrier, Output& output) {
   watermark_ = barrier.watermark;
   late_.set_limit(watermark_);
-  times_ = TimerValues(processing_ms_, spec_.watermarked ? std::optional(watermark_) : std::nullopt);
+  times_ =
+      TimerValues(processing_ms_, spec_.watermarked ? std::optional(watermark_) : std::nullopt);
   call_initial(output);
   arrange();
   step_ = Step::data;

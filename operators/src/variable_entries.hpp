@@ -61,10 +61,10 @@ class VariableEntries final : public StateEntries {
   GroupTable& table_;
   StateVariables& variables_;
   OperatorContext context_;
-  std::vector<bool> layouts_;            ///< key groups whose layout entry is as it is now
-  std::vector<std::string> unused_;      ///< by key group: lines of variables not made any more
-  std::vector<std::uint32_t> rewritten_; ///< tags, in the key group at hand
-  std::vector<std::uint32_t> removed_;   ///< tags
+  std::vector<bool> layouts_;             ///< key groups whose layout entry is as it is now
+  std::vector<std::string> unused_;       ///< by key group: lines of variables not made any more
+  std::vector<std::uint32_t> rewritten_;  ///< tags, in the key group at hand
+  std::vector<std::uint32_t> removed_;    ///< tags
   std::vector<std::pair<std::uint32_t, std::string>> erasing_;  ///< entries of removed variables
 
   ChangelogWriter* changes_ = nullptr;

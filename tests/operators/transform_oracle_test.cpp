@@ -187,7 +187,7 @@ class Case {
   }
   std::vector<Row> commands(std::int64_t time) {
     static const std::vector<std::string> ops{"v=", "v!", "v?", "l+", "l+", "lput", "l!", "l?",
-                                              "m=", "m=", "m-", "m!", "m?", "t+", "t+", "t-"};
+                                              "m=", "m=", "m-", "m!", "m?", "t+",   "t+", "t-"};
     std::vector<Row> rows;
     const auto count = below(3) == 0 ? 0 : below(14);
     for (std::int64_t i = 0; i < count; ++i) {

@@ -92,6 +92,12 @@ class OperatorTest {
     build();
   }
 
+  /// Starts again over the state that another test's step had.
+  void load(std::size_t step, const MapState& state) {
+    states_[step] = state;
+    restart();
+  }
+
   /// Rows of the late port since the last call.
   std::vector<Row> late_rows() { return std::exchange(late_rows_, {}); }
   /// Of the epoch ended last, summed over the partitions of a step.

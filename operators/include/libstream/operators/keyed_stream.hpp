@@ -68,7 +68,10 @@ class TypedGroupFunction final : public GroupFunction {
  public:
   TypedGroupFunction(const F& function, std::string name, const Schema& rows, const Schema& keys,
                      const Schema& states)
-      : function_(function), name_(std::move(name)), row_reader_(rows), key_reader_(key_schema<K>(keys)) {
+      : function_(function),
+        name_(std::move(name)),
+        row_reader_(rows),
+        key_reader_(key_schema<K>(keys)) {
     if (states.size() > 0) state_reader_.emplace(states);
   }
 
@@ -208,8 +211,7 @@ class KeyedStream {
   template <class P>
   auto transform_with_state(OutputMode mode, TimeMode time, P processor,
                             std::string event_time_column = {}) const {
-    return transform<void>(mode, time, nullptr, std::move(processor),
-                           std::move(event_time_column));
+    return transform<void>(mode, time, nullptr, std::move(processor), std::move(event_time_column));
   }
   /// `initial`: states for handle_initial_state in the first epoch, from data that is not a stream.
   template <class S, class P>

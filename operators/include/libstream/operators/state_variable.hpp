@@ -119,8 +119,7 @@ class StateVariable {
   virtual std::string layout() const = 0;
   virtual bool restore_layout(const std::string& was) = 0;
   /// An entry of the layout restored last; `rewrite`: it has to be written anew.
-  virtual void load(Group group, std::string_view suffix, std::string_view bytes,
-                    bool rewrite) = 0;
+  virtual void load(Group group, std::string_view suffix, std::string_view bytes, bool rewrite) = 0;
 
   virtual bool holds(Group group) const = 0;
   /// Removes what has expired by now.

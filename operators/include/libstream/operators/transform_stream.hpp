@@ -14,9 +14,13 @@
 namespace libstream {
 
 template <class P>
-concept NamesTimerHandler = requires { &P::handle_expired_timer; };
+concept NamesTimerHandler = requires {
+  &P::handle_expired_timer;
+};
 template <class P>
-concept NamesInitialHandler = requires { &P::handle_initial_state; };
+concept NamesInitialHandler = requires {
+  &P::handle_initial_state;
+};
 
 /// A processor of the user's, P, in one task. S: of the initial states, void without any.
 template <class K, class T, class U, class S, class P>
@@ -133,20 +137,21 @@ class TypedTransform final : public TransformFunction {
 /// What the methods of a processor must look like, and what it gives.
 template <class K, class T, class P>
 struct ProcessorTraits {
-  static constexpr bool has_init =
-      requires(P& p, ProcessorHandle h, OutputMode m, TimeMode t) { p.init(h, m, t); };
+  static constexpr bool has_init = requires(P & p, ProcessorHandle h, OutputMode m, TimeMode t) {
+    p.init(h, m, t);
+  };
   static constexpr bool has_rows =
-      requires(P& p, const K& key, std::span<const T> rows, const TimerValues& times) {
+      requires(P & p, const K& key, std::span<const T> rows, const TimerValues& times) {
     std::begin(p.handle_input_rows(key, rows, times));
   };
   static constexpr bool timers_fit =
       !NamesTimerHandler<P> ||
-      requires(P& p, const K& key, const TimerValues& times, const ExpiredTimer& timer) {
+      requires(P & p, const K& key, const TimerValues& times, const ExpiredTimer& timer) {
     std::begin(p.handle_expired_timer(key, times, timer));
   };
   template <class S>
-  static constexpr bool has_initial =
-      requires(P& p, const K& key, const S& state, const TimerValues& times) {
+  static constexpr bool has_initial = requires(P& p, const K& key, const S& state,
+                                               const TimerValues& times) {
     p.handle_initial_state(key, state, times);
   };
   static constexpr bool valid = std::copy_constructible<P> && has_init && has_rows && timers_fit;
@@ -154,10 +159,12 @@ struct ProcessorTraits {
   static constexpr void check() {
     static_assert(std::copy_constructible<P>,
                   "libstream: a processor must be copyable: each task has its own");
-    static_assert(has_init, "libstream: a processor needs init(ProcessorHandle, OutputMode, "
-                            "TimeMode), which makes its state variables");
-    static_assert(has_rows, "libstream: a processor needs handle_input_rows(const Key&, "
-                            "std::span<const Row>, const TimerValues&) that returns a range");
+    static_assert(has_init,
+                  "libstream: a processor needs init(ProcessorHandle, OutputMode, "
+                  "TimeMode), which makes its state variables");
+    static_assert(has_rows,
+                  "libstream: a processor needs handle_input_rows(const Key&, "
+                  "std::span<const Row>, const TimerValues&) that returns a range");
     static_assert(timers_fit,
                   "libstream: handle_expired_timer must be callable as (const Key&, const "
                   "TimerValues&, const ExpiredTimer&) and return a range");
@@ -177,13 +184,15 @@ auto KeyedStream<K, T>::transform(OutputMode mode, TimeMode time, const DataStre
       return Traits::template has_initial<S>;
     }
   }();
-  static_assert(initial_fits, "libstream: with initial states a processor needs "
-                              "handle_initial_state(const Key&, const State&, const TimerValues&)");
+  static_assert(initial_fits,
+                "libstream: with initial states a processor needs "
+                "handle_initial_state(const Key&, const State&, const TimerValues&)");
   if constexpr (Traits::valid && initial_fits) {
-    using Rows = decltype(std::declval<P&>().handle_input_rows(
-        std::declval<const K&>(), std::declval<std::span<const T>>(),
-        std::declval<const TimerValues&>()));
-    using U = std::remove_cvref_t<decltype(*std::begin(std::declval<std::remove_cvref_t<Rows>&>()))>;
+    using Rows = decltype(std::declval<P&>().handle_input_rows(std::declval<const K&>(),
+                                                               std::declval<std::span<const T>>(),
+                                                               std::declval<const TimerValues&>()));
+    using U =
+        std::remove_cvref_t<decltype(*std::begin(std::declval<std::remove_cvref_t<Rows>&>()))>;
     TransformOperationSpec spec;
     spec.processor = type_name<P>();
     spec.keys = keys_;
