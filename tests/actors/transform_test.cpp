@@ -51,7 +51,9 @@ struct Idle {
                                       const TimerValues& times) {
     const auto n = count.get_or_default() + static_cast<std::int64_t>(visits.size());
     count.update(n);
-    for (const auto timer : handle.list_timers()) handle.delete_timer(timer);
+    if (mode != TimeMode::none) {
+      for (const auto timer : handle.list_timers()) handle.delete_timer(timer);
+    }
     if (mode == TimeMode::processing_time) {
       handle.register_timer(times.current_processing_time() + 10s);
     } else if (mode == TimeMode::event_time) {
