@@ -152,7 +152,7 @@ class TransformTest {
   }
   /// Rows of an epoch at a processing time and a watermark, sorted, as text.
   std::string epoch(std::int64_t now, const std::vector<Row>& rows, std::int64_t watermark = 0) {
-    test->at(now);
+    test->set_time(now);
     test->process(rows);
     return text(plan_.schema, test->barrier(watermark));
   }

@@ -117,13 +117,13 @@ TEST_CASE("timers fire in ascending time, at or before the epoch's time, once") 
   CHECK(test.count("numExpiredTimers") == 1);
   CHECK(test.test->metrics().next_epoch_milliseconds == 2500);
   test.test->restart(3);
-  test.test->at(3000);
+  test.test->set_time(3000);
   const auto rows = test.test->barrier();
   REQUIRE(rows.size() == 2);
   CHECK(test.epoch(9000, {}) == "");
   TransformTest one(processing, Script{});
   one.epoch(1, {command("b", "t+", 30), command("a", "t+", 20), command("a", "t+", 40)});
-  one.test->at(50);
+  one.test->set_time(50);
   std::string order;
   for (const Row& row : one.test->barrier()) order += row[1].text() + "; ";
   CHECK(order == "fired 20 of 20 40; fired 30 of 30; fired 40 of 40; ");
@@ -204,7 +204,7 @@ TEST_CASE("a time to live may come, go and change at a restart") {
         true);
     OperatorTest test({OperatorTest::Step(plan.factory, {0})}, command_schema());
     test.load(0, store);
-    test.at(now);
+    test.set_time(now);
     test.process(rows);
     const auto answer = text(plan.schema, test.barrier());
     store = test.state(0);

@@ -65,9 +65,6 @@ class OperatorTest {
     }
   }
 
-  /// The timestamp of epochs that have not begun yet.
-  void at(std::int64_t milliseconds) { time_ms_ = milliseconds; }
-
   /// Ends the epoch; returns the rows of the result, in the order they came.
   std::vector<Row> barrier(std::int64_t watermark_ms = 0) {
     begin();
@@ -85,6 +82,9 @@ class OperatorTest {
     if (options_.restart_always) restart();
     return std::exchange(rows_, {});
   }
+
+  /// The timestamp of the epochs to come, ms.
+  void set_time(std::int64_t milliseconds) { time_ = milliseconds; }
 
   void restart() { restart(options_.partitions); }
   void restart(std::uint32_t partitions) {
@@ -168,7 +168,7 @@ class OperatorTest {
     begun_ = true;
     rows_out_.assign(steps_.size(), 0);
     for (auto& step : tasks_) {
-      for (auto& task : step) task->start({epoch_, {time_ms_, number(epoch_)}});
+      for (auto& task : step) task->start({epoch_, {time_, number(epoch_)}});
     }
   }
 
@@ -291,7 +291,7 @@ class OperatorTest {
   std::vector<Row> late_rows_;
   Watermark watermark_;
   Epoch epoch_{};
-  std::int64_t time_ms_ = 0;
+  std::int64_t time_ = 0;
   bool begun_ = false;
   std::uint32_t next_task_ = 0;
   std::uint64_t refusals_ = 0;
