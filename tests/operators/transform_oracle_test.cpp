@@ -130,6 +130,10 @@ class Model {
       Key& key = keys_[user];
       if (!key.timers.contains(time) || registered.contains(one)) continue;
       answer(user, "fired " + std::to_string(time) + " of" + times(key.timers));
+      if (time % 10 == 4) {
+        key.timers.insert(time + 3);
+        registered.insert({time + 3, user});
+      }
       if (time % 10 == 5) key = Key{{}, {}, {}, key.timers};
       if (time % 10 == 7 && key.timers.insert(time - 1).second) registered.insert({time - 1, user});
       if (time % 10 == 8) key.timers.erase(time + 1);

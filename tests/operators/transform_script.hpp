@@ -33,8 +33,8 @@ inline Moment moment(std::int64_t ms) { return Moment(std::chrono::milliseconds(
 inline std::int64_t ms_of(Moment time) { return time.time_since_epoch().count(); }
 
 /// Has a variable of each kind and obeys: v= v! v? l+ lput l! l? m= m- m! m? t+ t- t?
-/// Timers act by their last digit: 5 clears all; 7 registers itself and the time before; 8 deletes
-/// the time behind; 9 writes the value.
+/// Timers act by their last digit: 4 deletes and registers the time three later; 5 clears all; 7
+/// registers itself and the time before; 8 deletes the time behind; 9 writes the value.
 struct Script {
   std::optional<std::chrono::milliseconds> ttl;
   ProcessorHandle handle{};
@@ -65,6 +65,10 @@ struct Script {
     const std::int64_t time = ms_of(timer.expiry);
     const std::string text = "fired " + std::to_string(time) + " of" + timers();
     switch (time % 10) {
+      case 4:
+        handle.delete_timer(moment(time + 3));
+        handle.register_timer(moment(time + 3));
+        break;
       case 5:
         value.clear();
         list.clear();
