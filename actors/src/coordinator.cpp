@@ -42,8 +42,8 @@ void Coordinator::restore() {
   next_epoch_ = Epoch{};
   used_ = next_watermark_ = {};
   no_data_due_ = false;
-  inputs_idle_since_.clear();
   timeout_.reset();
+  inputs_idle_since_.clear();
   totals_.clear();
   if (!last) return;
   next_epoch_ = next(last->epoch);

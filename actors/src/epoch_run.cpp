@@ -29,6 +29,7 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
   sum.state_removed += part.state_removed;
   sum.state_bytes += part.state_bytes;
   sum.held_rows += part.held_rows;
+  for (const auto& [name, count] : part.custom) sum.custom[name] += count;
   sum.made_rows += part.made_rows;
   sum.absorbed_rows += part.absorbed_rows;
   sum.taken_rows += part.taken_rows;
@@ -37,7 +38,6 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
     sum.partition_watermark = std::min(sum.partition_watermark.value_or(*part.partition_watermark),
                                        *part.partition_watermark);
   }
-  for (const auto& [name, count] : part.custom) sum.custom[name] += count;
   if (!part.event_times) return;
   if (!sum.event_times) {
     sum.event_times = part.event_times;
@@ -202,12 +202,12 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
     }
     run.entry.sinks.push_back(std::move(stage));
   }
-  check_accounts(setup, nodes, totals["heldRows"]);
   for (const auto& report : run.reports) {
     const auto& wanted = report.metrics.next_epoch_milliseconds;
     auto& earliest = run.entry.earliest_timeout;
     if (wanted) earliest = std::min(earliest.value_or(*wanted), *wanted);
   }
+  check_accounts(setup, nodes, totals["heldRows"]);
   add_totals(setup, nodes, totals);
   run.entry.totals = totals;
 }

@@ -26,6 +26,7 @@ std::vector<TaskWiring> wire(const Topology& topology) {
       task.node = node;
       task.partition = i;
       task.name = topology.nodes[node].name;
+      task.accounts = topology.nodes[node].accounts;
       tasks.push_back(std::move(task));
     }
   }

@@ -1,6 +1,7 @@
 #include <libstream/error.hpp>
 #include <libstream/typed_stream.hpp>
 
+#include <algorithm>
 #include <exception>
 
 namespace libstream {
@@ -16,11 +17,8 @@ class TransformOperator final : public Operator {
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
     BatchPtr result = transform_->run(*batch);
     const std::size_t rows = result == nullptr ? 0 : result->rows;
-    if (rows < batch->rows) {
-      filtered_ += batch->rows - rows;
-    } else {
-      made_ += rows - batch->rows;
-    }
+    (rows < batch->rows ? filtered_ : made_) +=
+        std::max(rows, batch->rows) - std::min(rows, batch->rows);
     if (result != nullptr) output.emit(std::move(result));
     return Flow::done;
   }
@@ -50,6 +48,7 @@ class TypedOperation final : public Operation {
   OperationPlan plan(std::span<const OperationInput> inputs) const override {
     OperationPlan plan;
     plan.name = name_;
+    plan.accounts = true;
     plan.schema = output_;
     plan.columns = {columns_(inputs[0].schema)};
     plan.factory = [bind = bind_, schema = inputs[0].schema](

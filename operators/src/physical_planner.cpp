@@ -1,5 +1,6 @@
 #include "fuse.hpp"
 #include "plan_nodes.hpp"
+#include "plan_operation.hpp"
 #include "plan_panes.hpp"
 #include "plan_stream_join.hpp"
 #include "plan_top_n.hpp"
@@ -9,7 +10,6 @@
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
-#include <libstream/operation.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/deduplicate.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
@@ -21,28 +21,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace libstream {
 namespace {
 
 using Kind = ResolvedPlan::Kind;
-
-bool keeps_columns(const FusedStep& step) {
-  auto unfiltered = step;
-  unfiltered.filter = nullptr;
-  return unfiltered.passes_all();
-}
-
-std::string step_text(const FusedStep& step) {
-  std::string text = step.filter ? "where " + step.filter->text : "";
-  if (keeps_columns(step)) return text;
-  std::string columns;
-  for (const auto& column : step.columns) {
-    columns += (columns.empty() ? "" : ", ") + column->text;
-  }
-  return text + (text.empty() ? "" : "; ") + "columns " + columns;
-}
 
 class Planner {
  public:
@@ -215,6 +198,27 @@ class Planner {
     return built;
   }
 
+  Built operation(const ResolvedPlan& plan) {
+    const auto& wanted = *plan.operation;
+    std::vector<Built> inputs(plan.inputs.size(), {0, 0});
+    std::vector<std::uint32_t> tasks;
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) {
+      if (!in_first_epoch(wanted, i)) inputs[i] = build(plan.inputs[i]);
+      tasks.push_back(inputs[i].parallelism);
+    }
+    auto node = operation_node(plan, tasks, {spec_, options_, environment_}, topology_);
+    if (node.stateful) make_stateful(node, plan, node.state_name);
+    node.explain = wanted.explain + node.explain;
+    const auto built = add(std::move(node));
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) {
+      if (in_first_epoch(wanted, i)) continue;
+      const auto exchange = exchange_of(wanted, i);
+      connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
+    }
+    if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});
+    return built;
+  }
+
   Built joined(const ResolvedPlan& plan) {
     const auto left = build(plan.inputs[0]);
     const auto right = build(plan.inputs[1]);
@@ -222,31 +226,6 @@ class Planner {
     connect(left, built, 0, Exchange::Kind::hash, plan.join->left.keys);
     connect(right, built, 1, Exchange::Kind::hash, plan.join->right.keys);
     note_late_rows(plan, built);
-    return built;
-  }
-
-  Built operation(const ResolvedPlan& plan) {
-    const auto& wanted = *plan.operation;
-    std::vector<Built> inputs;
-    std::vector<std::uint32_t> tasks;
-    for (const auto& input : plan.inputs) {
-      inputs.push_back(build(input));
-      tasks.push_back(inputs.back().parallelism);
-    }
-    auto node = op(wanted.name, wanted.factory, plan.schema,
-                   operation_tasks(wanted, tasks, options_.partitions));
-    if (!wanted.state_signature.empty()) {
-      make_stateful(node, plan, wanted.state_name.empty() ? wanted.name : wanted.state_name);
-    }
-    node.wants_no_data_epoch = wanted.wants_no_data_epoch;
-    node.wants_epoch_each_trigger = wanted.wants_epoch_each_trigger;
-    node.explain = wanted.explain + node.explain;
-    const auto built = add(std::move(node));
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto exchange = wanted.exchanges.empty() ? Exchange{} : wanted.exchanges[i];
-      connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
-    }
-    if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});
     return built;
   }
 

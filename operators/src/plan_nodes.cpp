@@ -2,10 +2,7 @@
 
 #include "plan_panes.hpp"
 
-#include <libstream/error.hpp>
 #include <libstream/operators/project.hpp>
-
-#include <optional>
 
 namespace libstream {
 namespace {
@@ -52,25 +49,6 @@ TopologyNode sort_node(const ResolvedPlan& plan) {
   auto node = node_of(plan, "sort", sort_rows(std::move(sort)));
   node.explain = "by " + keys;
   return node;
-}
-
-std::uint32_t operation_tasks(const OperationPlan& operation, std::span<const std::uint32_t> tasks,
-                              std::uint32_t partitions) {
-  std::optional<std::uint32_t> all;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const auto kind =
-        operation.exchanges.empty() ? Exchange::Kind::forward : operation.exchanges[i].kind;
-    const auto here = kind == Exchange::Kind::hash     ? partitions
-                      : kind == Exchange::Kind::gather ? 1
-                                                       : tasks[i];
-    if (all.value_or(here) != here) {
-      throw Error(ErrorCode::analysis, "UNEQUAL_INPUTS",
-                  operation.name + ": its inputs come in " + std::to_string(*all) + " and " +
-                      std::to_string(here) + " tasks; let the operation hash or gather them all");
-    }
-    all = here;
-  }
-  return *all;
 }
 
 }  // namespace libstream

@@ -104,7 +104,11 @@ void StateVariable::append_expiry(std::string& bytes, std::int64_t expiry) {
 }
 
 void StateVariable::refuse_layout(const std::string& was, const std::string& problem) const {
-  throw_state_layout(name_, was, layout(), problem);
+  const auto readable = [](std::string text) {  // a map's types have a tab between them
+    const auto tab = text.find('\t');
+    return tab == std::string::npos ? text : text.replace(tab, 1, " -> ");
+  };
+  throw_state_layout(name_, readable(was), readable(layout()), problem);
 }
 
 StateVariables::StateVariables(TimeMode mode, std::string processor, bool fires)
@@ -117,7 +121,7 @@ StateVariables::~StateVariables() = default;
 
 void StateVariables::fail(std::string error_class, const std::string& message) const {
   throw Error(initialising_ ? ErrorCode::analysis : ErrorCode::invalid_argument,
-              std::move(error_class), processor_ + ": " + message);
+              std::move(error_class), message);
 }
 
 void StateVariables::refuse_access(std::string_view access) const {

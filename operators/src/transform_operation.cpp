@@ -29,7 +29,10 @@ class TransformOperation final : public Operation {
     check_inputs(inputs);
     OperationPlan plan;
     plan.name = operator_name;
+    plan.accounts = true;
     plan.schema = spec_.output;
+    plan.passes_watermark = spec_.time != TimeMode::processing_time;
+    if (spec_.initial_states) plan.first_epoch_inputs = {1};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       plan.exchanges.push_back({Exchange::Kind::hash, keys_in(inputs[i].schema)});
       plan.columns.push_back(columns_in(inputs[i], i));
@@ -37,6 +40,7 @@ class TransformOperation final : public Operation {
     auto op = operator_spec(inputs);
     if (op.emitted_time) plan.event_times = {*op.emitted_time};
     plan.late_rows = op.event_column.has_value();
+    plan.wants_epoch_each_trigger = spec_.time == TimeMode::processing_time;
     plan.wants_no_data_epoch = spec_.time != TimeMode::processing_time && inputs[0].watermarked;
     plan.state_name = "transformWithStateExec";
     plan.state_signature = signature(op.key_fields);

@@ -99,7 +99,7 @@ class TransformOperator final : public Operator {
   std::vector<Group> groups_;   ///< of a slice of calls
   std::vector<Group> touched_;  ///< that may hold nothing any more
   std::uint64_t expired_ = 0;
-  std::uint64_t rows_in_ = 0;
+  std::uint64_t absorbed_ = 0;
   std::uint64_t made_ = 0;
 };
 
@@ -108,7 +108,7 @@ void TransformOperator::start(const EpochStart& epoch) {
   variables_.set_now(processing_ms_);
   variables_.key_timers().start();
   late_.start();
-  expired_ = rows_in_ = made_ = 0;
+  expired_ = absorbed_ = made_ = 0;
   entries_.start();
   function_->begin();
 }
@@ -123,13 +123,14 @@ std::span<const Group> TransformOperator::find(const Batch& batch,
 }
 
 Flow TransformOperator::process(BatchPtr batch, std::size_t input, Output& output) {
-  rows_in_ += batch->rows;
   if (input == 1) {
+    absorbed_ += batch->rows;
     initial_.push_back(std::move(batch));
     return Flow::done;
   }
   const BatchPtr on_time = late_.take(std::move(batch), output);
   if (on_time == nullptr) return Flow::done;
+  absorbed_ += on_time->rows;
   const auto groups = find(*on_time, spec_.keys);
   // The header counts the rows of this epoch.
   for (const Group group : groups) {
@@ -345,10 +346,11 @@ void TransformOperator::drop_unused() {
 OperatorMetrics TransformOperator::metrics() const {
   OperatorMetrics metrics;
   metrics.late_rows = late_.rows();
-  metrics.absorbed_rows = rows_in_ - late_.rows();
   metrics.made_rows = made_;
   metrics.dropped_groups = late_.rows();  // counted in rows here
   metrics.stateful = true;
+  metrics.absorbed_rows = absorbed_;
+  metrics.made_rows = made_;
   KeyTimers& timers = variables_.key_timers();
   metrics.state_rows = timers.entries();
   metrics.state_bytes = table_.bytes() + timers.bytes();

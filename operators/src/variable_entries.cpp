@@ -83,8 +83,8 @@ void VariableEntries::read_layout(std::uint32_t key_group, std::string_view text
 void VariableEntries::restore_layout(StateVariable& variable, std::string_view kind,
                                      const std::string& was) {
   if (kind != to_string(variable.kind())) {
-    throw_state_layout(variable.name(), std::string(kind) + " of " + was,
-                       std::string(to_string(variable.kind())) + " of " + variable.layout(),
+    throw_state_layout(variable.name(), std::string(kind) + ": " + was,
+                       std::string(to_string(variable.kind())) + ": " + variable.layout(),
                        "it is another kind of variable");
   }
   try {

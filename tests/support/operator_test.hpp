@@ -83,10 +83,19 @@ class OperatorTest {
     return std::exchange(rows_, {});
   }
 
+  /// The timestamp of the epochs to come, ms.
+  void set_time(std::int64_t milliseconds) { time_ = milliseconds; }
+
   void restart() { restart(options_.partitions); }
   void restart(std::uint32_t partitions) {
     options_.partitions = partitions;
     build();
+  }
+
+  /// Starts again over the state that another test's step had.
+  void load(std::size_t step, const MapState& state) {
+    states_[step] = state;
+    restart();
   }
 
   /// Rows of the late port since the last call.
@@ -159,7 +168,7 @@ class OperatorTest {
     begun_ = true;
     rows_out_.assign(steps_.size(), 0);
     for (auto& step : tasks_) {
-      for (auto& task : step) task->start({epoch_, {0, number(epoch_)}});
+      for (auto& task : step) task->start({epoch_, {time_, number(epoch_)}});
     }
   }
 
@@ -256,6 +265,11 @@ class OperatorTest {
     sum.state_removed += one.state_removed;
     sum.state_bytes += one.state_bytes;
     sum.held_rows += one.held_rows;
+    for (const auto& [name, count] : one.custom) sum.custom[name] += count;
+    if (const auto& next = one.next_epoch_milliseconds) {
+      auto& earliest = sum.next_epoch_milliseconds;
+      earliest = std::min(earliest.value_or(*next), *next);
+    }
     if (one.event_times) sum.event_times = one.event_times;
   }
 
@@ -277,6 +291,7 @@ class OperatorTest {
   std::vector<Row> late_rows_;
   Watermark watermark_;
   Epoch epoch_{};
+  std::int64_t time_ = 0;
   bool begun_ = false;
   std::uint32_t next_task_ = 0;
   std::uint64_t refusals_ = 0;

@@ -28,11 +28,19 @@ struct OperationPlan {
   /// How rows come in, one an input; without any all forward. Forward inputs must have equal
   /// numbers of tasks; with a hash there are as many tasks as partitions, with a gather one.
   std::vector<Exchange> exchanges;
+  /// Bounded inputs whose rows all come in the query's first epoch, before any others, and never
+  /// again: what they brought about is in the state.
+  std::vector<std::uint32_t> first_epoch_inputs;
+  /// Its metrics say of every row what became of it (see OperatorMetrics), which is then checked at
+  /// every barrier.
+  bool accounts = false;
   /// Columns that are read, one list an input, in that order; without any all. Others are cut off
   /// below, and `plan` is asked again with inputs that have just these.
   std::vector<std::vector<std::uint32_t>> columns;
   /// Output columns that carry the event time (a timestamp, or a window over one).
   std::vector<std::uint32_t> event_times;
+  /// False: what is above has no watermark; Operator::output_watermark then gives 0.
+  bool passes_watermark = true;
 
   // Where `Operation::stateful`:
   std::string state_name;  ///< as progress names it; empty: `name`

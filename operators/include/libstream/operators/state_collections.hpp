@@ -2,8 +2,6 @@
 
 #include <libstream/operators/state_variable.hpp>
 
-#include <boost/mp11/algorithm.hpp>
-
 #include <algorithm>
 #include <iterator>
 #include <map>
