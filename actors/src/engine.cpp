@@ -70,12 +70,20 @@ Session::Engine::Engine(SessionOptions options, std::unique_ptr<QueryActors> act
 
 Session::Engine::~Engine() = default;
 
+PlanPtr Session::Engine::with_functions(const PlanPtr& plan) const {
+  const std::lock_guard lock(mutex_);
+  return functions_.resolve(plan);
+}
+
 std::string Session::Engine::explain(const QuerySpec& spec) {
-  return explain_query(spec, {options_.partitions, options_.key_groups, options_.strict},
+  QuerySpec bound = spec;
+  bound.plan = with_functions(spec.plan);
+  return explain_query(bound, {options_.partitions, options_.key_groups, options_.strict},
                        options_.environment);
 }
 
 Query Session::Engine::start(QuerySpec spec) {
+  spec.plan = with_functions(spec.plan);
   if (!spec.plan->streaming()) spec.trigger = bounded_trigger(spec.trigger);
   auto topology = plan_query(spec, {options_.partitions, options_.key_groups, options_.strict},
                              options_.environment);

@@ -4,6 +4,7 @@
 
 #include <libstream/runtime.hpp>
 #include <libstream/session.hpp>
+#include <libstream/user_function.hpp>
 
 #include <condition_variable>
 #include <mutex>
@@ -23,6 +24,11 @@ class Session::Engine final : public Runtime, public std::enable_shared_from_thi
   /// Opens the checkpoint on the calling thread.
   std::shared_ptr<QueryRun> start(Topology topology, const QuerySpec& spec, std::string explain);
 
+  template <class Function>
+  void register_function(const Function& function) {
+    const std::lock_guard lock(mutex_);
+    functions_.add(function);
+  }
   std::vector<Query> queries() const;
   bool await_any(std::chrono::milliseconds timeout);
   void reset_terminated();
@@ -38,6 +44,7 @@ class Session::Engine final : public Runtime, public std::enable_shared_from_thi
     std::string place;  ///< identity of the checkpoint
   };
   QuerySetup setup(Topology topology, const QuerySpec& spec, const std::string& place) const;
+  PlanPtr with_functions(const PlanPtr& plan) const;
   CheckpointMeta meta(const Topology& topology) const;
   void reserve(const std::string& name, const std::string& place);
   void give_back(const std::string& place);
@@ -47,6 +54,7 @@ class Session::Engine final : public Runtime, public std::enable_shared_from_thi
   SessionOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  UserFunctionRegistry functions_;
   bool closed_ = false;
   std::vector<Active> active_;                  ///< in order of start
   std::vector<std::exception_ptr> terminated_;  ///< since the last reset

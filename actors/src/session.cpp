@@ -40,6 +40,13 @@ Session::~Session() { engine_->close(); }
 DataStreamReader Session::read_stream() { return {engine_, true}; }
 DataStreamReader Session::read() { return {engine_, false}; }
 
+void Session::register_function(const UserFunction& function) {
+  engine_->register_function(function);
+}
+void Session::register_function(const UserAggregate& aggregate) {
+  engine_->register_function(aggregate);
+}
+
 std::vector<Query> Session::queries() const { return engine_->queries(); }
 bool Session::await_any_termination(std::chrono::milliseconds timeout) {
   return engine_->await_any(timeout);

@@ -1,6 +1,8 @@
 #include "analysis.hpp"
 #include "function.hpp"
 
+#include <libstream/user_function.hpp>
+
 #include <algorithm>
 
 namespace libstream::analysis {
@@ -129,15 +131,37 @@ Value option_of(const Expression& argument, const ResolvedPlan& input, const std
   return constant_value(bound);
 }
 
+/// The arguments as written; those of a user's aggregate may be left to it.
+std::vector<Expression> arguments_of(const ExpressionNode& node) {
+  auto arguments = node.arguments;
+  if (node.aggregate && arguments.empty()) {
+    for (const auto& name : node.aggregate->default_columns()) arguments.push_back(col(name));
+  }
+  return arguments;
+}
+
+AggregatePtr function_of(const ExpressionNode& node, const std::string& text,
+                         std::span<const DataType> types, std::span<const Value> options) {
+  if (!node.aggregate) return resolve_aggregate(node.name, types, options, node.distinct);
+  if (node.distinct) {
+    fail("UNSUPPORTED_FEATURE", "agg: " + text +
+                                    ": DISTINCT is for the engine's own aggregates; gather "
+                                    "distinct values in your buffer, or use collect_set");
+  }
+  return node.aggregate->resolve(types);
+}
+
 AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
   const auto& node = expression.node();
   const auto text = expression.to_string();
   AggregateCall result;
   std::vector<DataType> types;
   std::vector<Value> options;
-  const AggregateArity arity = aggregate_arity(node.name);
-  for (std::size_t i = 0; i < node.arguments.size(); ++i) {
-    const auto& argument = node.arguments[i];
+  const auto arguments = arguments_of(node);
+  const auto arity =
+      node.aggregate ? AggregateArity{arguments.size(), 0} : aggregate_arity(node.name);
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& argument = arguments[i];
     if (argument.node().kind == Kind::star) {
       if (same_name(node.name, "count")) continue;
       fail("INVALID_EXPRESSION", "agg: " + text + ": only count(*) takes *; name a column");
@@ -156,7 +180,7 @@ AggregateCall call_of(const Expression& expression, const ResolvedPlan& input) {
     result.arguments.push_back(bind_in(argument, input, "agg"));
     types.push_back(result.arguments.back()->type);
   }
-  result.function = resolve_aggregate(node.name, types, options, node.distinct);
+  result.function = function_of(node, text, types, options);
   const auto& wanted = result.function->argument_types();
   LIBSTREAM_ASSERT(wanted.size() == result.arguments.size(), text);
   for (std::size_t i = 0; i < wanted.size(); ++i) {

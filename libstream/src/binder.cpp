@@ -4,6 +4,7 @@
 #include <libstream/aggregate.hpp>
 #include <libstream/error.hpp>
 #include <libstream/schema.hpp>
+#include <libstream/user_function.hpp>
 
 #include <algorithm>
 #include <array>
@@ -139,6 +140,10 @@ class Binder {
                              : "may only be a grouping expression of group_by(…) or select(…)");
     }
     if (node.filter || node.distinct) refuse(expression, "is an aggregate, not allowed here");
+    if (node.aggregate) {
+      refuse(expression, "is an aggregate: it is allowed in agg(…) of a grouped stream only");
+    }
+    if (node.function) return user_call(expression);
     if (const auto rewritten = macro(expression)) return bind(*rewritten);
     if (node.name == "field" && node.arguments.size() == 2) {
       const Node& name = node.arguments[1].node();
@@ -163,7 +168,34 @@ class Binder {
     }
     throw Error(ErrorCode::analysis, "UNRESOLVED_FUNCTION",
                 "there is no function " + name + candidates(name, function_names()) + " (in " +
-                    expression.to_string() + ")");
+                    expression.to_string() +
+                    "); one of your own must be given to Session::register_function");
+  }
+
+  BoundPtr user_call(const Expression& expression) {
+    const UserFunctionBody& function = *expression.node().function;
+    std::vector<BoundPtr> arguments;
+    std::vector<DataType> types;
+    for (const Expression& argument : expression.node().arguments) {
+      if (argument.node().kind == Node::Kind::star) refuse(expression, "does not take *");
+      arguments.push_back(bind(argument));
+      types.push_back(arguments.back()->type);
+    }
+    const auto accepted = accepted_types(
+        function.name(), types, function.argument_types(),
+        [&](std::size_t i, const DataType& type) { return function.reads(i, type); });
+    auto bound = std::make_shared<BoundExpression>();
+    bound->kind = BoundExpression::Kind::call;
+    bound->type = function.result_type();
+    bound->nullable = function.nullable();
+    bound->function = user_function_row(function.deterministic());
+    bound->user = expression.node().function;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      bound->nullable = bound->nullable || (function.null_makes_null(i) && arguments[i]->nullable);
+      bound->arguments.push_back(bound_cast(arguments[i], accepted[i]));
+    }
+    bound->text = expression.to_string();
+    return bound;
   }
 
   /// Functions that are short for others.

@@ -52,7 +52,8 @@ bool is_whole_literal(const BoundExpression& expression) {
 BoundPtr fold_constants(BoundPtr expression) {
   BoundPtr folded = with_arguments(expression, [](const BoundPtr& a) { return fold_constants(a); });
   if (folded->kind == Kind::column || folded->kind == Kind::literal) return folded;
-  if (!all_literals(*folded) || (folded->kind == Kind::call && !folded->function->deterministic)) {
+  if (!all_literals(*folded) ||
+      (folded->kind == Kind::call && (folded->user || !folded->function->deterministic))) {
     return folded;
   }
   try {
@@ -75,6 +76,12 @@ bool is_deterministic(const BoundExpression& expression) {
   if (expression.kind == Kind::call && !expression.function->deterministic) return false;
   return std::all_of(expression.arguments.begin(), expression.arguments.end(),
                      [](const BoundPtr& a) { return is_deterministic(*a); });
+}
+
+bool calls_user_function(const BoundExpression& expression) {
+  return expression.user != nullptr ||
+         std::any_of(expression.arguments.begin(), expression.arguments.end(),
+                     [](const BoundPtr& a) { return calls_user_function(*a); });
 }
 
 std::vector<std::uint32_t> input_columns(const BoundExpression& expression) {

@@ -58,6 +58,7 @@ Node compile(const BoundPtr& bound) {
       node.fallible = node.fallible || function.fallible;
       if (function.kernel != nullptr) node.kernel = function.kernel(bound->arguments, bound->type);
       if (function.prepare != nullptr) node.state = function.prepare(bound->arguments);
+      if (bound->user) node.state = prepare_user_function(*bound);
       break;
     }
   }

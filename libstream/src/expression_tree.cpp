@@ -36,7 +36,8 @@ bool is_star(const Expression& expression) {
 }
 
 bool is_aggregate_call(const Expression& expression) {
-  return expression.node().kind == Kind::call && is_aggregate(expression.node().name);
+  const auto& node = expression.node();
+  return node.kind == Kind::call && !node.function && (node.aggregate || is_aggregate(node.name));
 }
 
 bool is_generator(const Expression& expression) {
@@ -70,7 +71,7 @@ std::string lower_case(std::string text) {
 }
 
 std::string aggregate_name(const ExpressionNode& node) {
-  auto name = lower_case(node.name);
+  auto name = node.aggregate ? node.name : lower_case(node.name);
   if (name == "mean") name = "avg";
   std::string arguments;
   for (const auto& argument : node.arguments) {
@@ -98,7 +99,7 @@ std::string derived_name(const Expression& expression) {
       return dot == std::string::npos ? node.name : node.name.substr(dot + 1);
     }
     case Kind::call:
-      if (is_aggregate(node.name)) return aggregate_name(node);
+      if (is_aggregate_call(expression)) return aggregate_name(node);
       if (is_generator(expression)) return "col";
       if (is_call(expression, "window")) return "window";
       if (is_call(expression, "session_window")) return "session_window";
@@ -123,6 +124,7 @@ bool same_expression(const Expression& a, const Expression& b) {
     return left.value == right.value && left.type == right.type;
   }
   if (!same_name(left.name, right.name) || !(left.type == right.type)) return false;
+  if (left.function != right.function || left.aggregate != right.aggregate) return false;
   if (left.filter && !same_expression(*left.filter, *right.filter)) return false;
   return std::equal(left.arguments.begin(), left.arguments.end(), right.arguments.begin(),
                     same_expression);

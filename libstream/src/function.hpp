@@ -137,6 +137,11 @@ std::span<const Function> numeric_functions();
 std::span<const Function> text_functions();
 std::span<const Function> zone_functions();
 
+/// The row that stands for a function of the user's own.
+const Function* user_function_row(bool deterministic);
+/// What its kernel needs.
+std::unique_ptr<FunctionState> prepare_user_function(const BoundExpression& call);
+
 /// Kernel of a cast; nullptr where the types do not convert.
 Kernel cast_kernel(const DataType& from, const DataType& to, bool attempt);
 /// True where no value can make the cast fail.

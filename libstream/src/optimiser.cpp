@@ -172,7 +172,10 @@ class FilterPush {
         return false;
       case Kind::project:
         return std::all_of(node.expressions.begin(), node.expressions.end(),
-                           [](const BoundPtr& value) { return is_deterministic(*value); });
+                           [](const BoundPtr& value) { return is_deterministic(*value); }) &&
+               std::none_of(columns.begin(), columns.end(), [&](std::uint32_t column) {
+                 return calls_user_function(*node.expressions[column]);
+               });
       case Kind::filter:
         // Changing the order of two filters is worth it only on the way further down.
         return (!can_fail || stays_at_watermark(node)) && is_deterministic(*node.expressions[0]) &&

@@ -23,9 +23,10 @@ void count_uses(const BoundExpression& expression, std::vector<std::size_t>& use
   for (const auto& argument : expression.arguments) count_uses(*argument, uses);
 }
 
-/// Chance must be drawn once a row, dear columns be computed once.
+/// Chance must be drawn once a row, dear columns be computed once, users' functions called once.
 bool can_be_repeated(const BoundExpression& expression) {
-  return calls(expression) <= cheap_calls && is_deterministic(expression);
+  return calls(expression) <= cheap_calls && is_deterministic(expression) &&
+         !calls_user_function(expression);
 }
 
 bool may_fuse(const FusedStep& below, const ResolvedPlan& above) {

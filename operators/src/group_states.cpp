@@ -1,5 +1,7 @@
 #include "group_states.hpp"
 
+#include "name_key.hpp"
+
 #include <libstream/batch.hpp>
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
@@ -80,7 +82,8 @@ void GroupStates::update(std::span<const ColumnPtr> keys, std::size_t rows,
     if (in_header(a)) continue;
     const auto columns = arguments.arguments(a);
     if (std::find(columns.begin(), columns.end(), nullptr) != columns.end()) continue;
-    functions_[a]->update(states_of(a, arguments.mask(a)), columns);
+    naming_key([&] { functions_[a]->update(states_of(a, arguments.mask(a)), columns); },
+               [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
   }
 }
 
@@ -93,7 +96,9 @@ void GroupStates::merge(std::span<const ColumnPtr> keys, std::size_t rows,
   for (std::size_t a = 0; a < functions_.size(); ++a) {
     const std::size_t count = functions_[a]->intermediate_types().size();
     if (!in_header(a)) {
-      functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count));
+      naming_key(
+          [&] { functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count)); },
+          [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
     }
     first += count;
   }
@@ -210,8 +215,9 @@ std::vector<ColumnPtr> GroupStates::singletons(std::size_t rows,
 }
 
 ColumnPtr GroupStates::result_of(std::size_t aggregate, std::span<std::byte* const> rows) const {
-  return in_header(aggregate) ? counts_of(rows)
-                              : functions_[aggregate]->finish(states_of(aggregate, rows));
+  if (in_header(aggregate)) return counts_of(rows);
+  return naming_key([&] { return functions_[aggregate]->finish(states_of(aggregate, rows)); },
+                    [&] { return table_.keys_of(rows); });
 }
 
 std::vector<ColumnPtr> GroupStates::results_of(std::span<std::byte* const> rows) const {

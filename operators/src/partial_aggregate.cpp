@@ -1,5 +1,7 @@
 #include "partial_aggregate.hpp"
 
+#include "name_key.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -62,9 +64,9 @@ void PartialAggregate::pass(const Batch& batch, Output& output) {
   auto out = std::make_shared<Batch>();
   out->rows = batch.rows;
   out->hashes = hash_columns(columns, batch.rows);
-  for (auto& column : states_.singletons(batch.rows, arguments_)) {
-    columns.push_back(std::move(column));
-  }
+  auto alone = naming_key([&] { return states_.singletons(batch.rows, arguments_); },
+                          [&] { return columns; });
+  for (auto& column : alone) columns.push_back(std::move(column));
   out->columns = std::move(columns);
   made_ += batch.rows;
   released_ += batch.rows;

@@ -2,6 +2,7 @@
 
 #include <libstream/data_stream.hpp>
 #include <libstream/environment.hpp>
+#include <libstream/user_function.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +42,11 @@ class Session {
   DataStreamReader read_stream();
   /// Bounded data, of the same type as a stream.
   DataStreamReader read();
+
+  /// Names a function for the expression text of queries that start from now on. Throws
+  /// Error(invalid_argument) where the name is registered already.
+  void register_function(const UserFunction& function);
+  void register_function(const UserAggregate& aggregate);
 
   std::vector<Query> queries() const;  ///< active ones
   /// Waits until any query ended since the last reset_terminated; throws if that one failed. False

@@ -22,9 +22,10 @@ struct BoundExpression {
   Kind kind;
   DataType type;
   bool nullable = true;
-  std::uint32_t column = 0;            ///< Kind::column: index into the input batch
-  Value value;                         ///< Kind::literal
-  const Function* function = nullptr;  ///< Kind::call
+  std::uint32_t column = 0;                        ///< Kind::column: index into the input batch
+  Value value;                                     ///< Kind::literal
+  const Function* function = nullptr;              ///< Kind::call
+  std::shared_ptr<const UserFunctionBody> user{};  ///< of a call of the user's own
   std::vector<BoundPtr> arguments;
   bool try_cast = false;  ///< Kind::cast: null instead of an error
   std::string text;       ///< SQL text of the whole, for messages
@@ -48,6 +49,8 @@ BoundPtr bound_cast(BoundPtr expression, const DataType& type, bool try_cast = f
 BoundPtr fold_constants(BoundPtr expression);
 /// False where current_timestamp(), rand(), … occur.
 bool is_deterministic(const BoundExpression& expression);
+/// True where a function of the user's own occurs: it is called once a row, and where it was put.
+bool calls_user_function(const BoundExpression& expression);
 /// The input columns it reads, sorted.
 std::vector<std::uint32_t> input_columns(const BoundExpression& expression);
 /// The same expression over another input: column i becomes `mapping[i]`.

@@ -13,6 +13,8 @@
 namespace libstream {
 
 struct ExpressionNode;
+class UserAggregateBody;
+class UserFunctionBody;
 
 /// An expression as the user wrote it: names not yet looked up. A value; copies share the tree.
 /// Built by `col`, `lit`, `expr`, the functions below and the operators; both spellings make the
@@ -66,6 +68,9 @@ struct ExpressionNode {
   std::vector<Expression> arguments;
   std::optional<Expression> filter;  ///< of an aggregate call
   bool distinct = false;             ///< of an aggregate call
+  /// A call of the user's own; `name` is its name. Both empty: looked up by name.
+  std::shared_ptr<const UserFunctionBody> function{};
+  std::shared_ptr<const UserAggregateBody> aggregate{};
 };
 
 /// A column by name.
