@@ -16,6 +16,9 @@ THIRD_PARTY = {
     "openssl/": (),
     "boost/asio": (),
     "boost/json": ("libstream/src", "operators/src", "checkpoint/src", "actors/src", "apps"),
+    # Users describe their structs with it.
+    "boost/describe": ("libstream/include", "operators/include", "tests"),
+    "boost/mp11": ("libstream/include", "operators/include"),
     "boost/": ("libstream/src", "operators/src", "checkpoint/src", "actors/src"),
     "capnp/": ("libstream/src", "checkpoint/src"),
     "kj/": ("libstream/src", "checkpoint/src"),
