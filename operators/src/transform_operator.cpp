@@ -350,7 +350,6 @@ OperatorMetrics TransformOperator::metrics() const {
   metrics.dropped_groups = late_.rows();  // counted in rows here
   metrics.stateful = true;
   metrics.absorbed_rows = absorbed_;
-  metrics.made_rows = made_;
   KeyTimers& timers = variables_.key_timers();
   metrics.state_rows = timers.entries();
   metrics.state_bytes = table_.bytes() + timers.bytes();

@@ -18,6 +18,9 @@ THIRD_PARTY = {
     "boost/describe": ("libstream", "operators/include", "apps/examples", "tests"),
     "boost/mp11": ("libstream/include", "operators/include"),
     "boost/json": ("libstream/src", "operators/src", "checkpoint/src", "actors/src", "apps"),
+    # Users describe their structs with it.
+    "boost/describe": ("libstream/include", "operators/include", "tests"),
+    "boost/mp11": ("libstream/include", "operators/include"),
     "boost/": ("libstream/src", "operators/src", "checkpoint/src", "actors/src"),
     "capnp/": ("libstream/src", "checkpoint/src"),
     "kj/": ("libstream/src", "checkpoint/src"),
