@@ -44,6 +44,7 @@ ResolvedPtr resolve_operation(const LogicalPlan& plan, std::vector<ResolvedPtr> 
   auto node = node_above(ResolvedPlan::Kind::operation, std::move(inputs));
   node->schema = wanted.schema;
   node->event_times = wanted.event_times;
+  node->watermarked = node->watermarked && wanted.passes_watermark;
   LIBSTREAM_ASSERT(identity.has_value() == !wanted.state_signature.empty(),
                    "an operation that keeps state signs it, others do not");
   if (identity) {

@@ -65,8 +65,10 @@ class TypedOperation final : public Operation {
 void throw_user_error(const std::string& function) {
   try {
     throw;
-  } catch (const Error&) {
-    throw;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::user_function) throw;
+    throw Error(ErrorCode::user_function, error.error_class(),
+                "the function of " + function + " failed: " + error.what());
   } catch (const std::exception& error) {
     throw Error(ErrorCode::user_function,
                 "the function of " + function + " threw: " + error.what());

@@ -28,6 +28,7 @@ class GroupOperation final : public Operation {
     OperationPlan plan;
     plan.name = spec_.name;
     plan.schema = spec_.output;
+    plan.passes_watermark = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       plan.exchanges.push_back({Exchange::Kind::hash, keys_in(inputs[i].schema)});
       plan.columns.push_back(columns_in(inputs[i], i));

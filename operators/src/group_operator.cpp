@@ -227,6 +227,7 @@ Flow GroupOperator::work(Output& output) {
   }
   function_->set_rows({}, {});
   drop_unused();
+  timeouts_.tidy(table_.size(), cells());
   return Flow::done;
 }
 

@@ -2,10 +2,9 @@
 // crashes at any step, other partitions at each restart. Every decision is checked against a naive
 // recomputation from the rows that it covers.
 #include "../../actors/src/engine.hpp"
-#include "entry_codec.hpp"
 #include "virtual_clock.hpp"
+#include "watched_root.hpp"
 
-#include <libstream/checkpoint/term.hpp>
 #include <libstream/libstream.hpp>
 
 #include <doctest/doctest.h>
@@ -23,33 +22,6 @@ constexpr std::int64_t second = 1'000'000;
 constexpr std::int64_t window_size = 10 * second;
 constexpr std::int64_t delay = 15 * second;
 constexpr std::int64_t unwanted = 3;  // the value that the query filters out
-
-/// Tells of each entry that becomes durable.
-class WatchedRoot final : public CheckpointRoot {
- public:
-  explicit WatchedRoot(std::function<void(const EpochEntry&)> decided)
-      : decided_(std::move(decided)) {}
-
-  bool put_if_absent(const std::string& name, std::span<const std::byte> bytes) override {
-    if (!root_->put_if_absent(name, bytes)) return false;
-    if (name.starts_with("log/")) {
-      const auto meta = checkpoint::decode_meta(*root_->read("meta"), "meta");
-      const auto stored =
-          checkpoint::decode_entry({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                                   std::stoull(name.substr(4)), meta.query_id, name);
-      if (const auto* epoch = std::get_if<EpochEntry>(&stored.entry)) decided_(*epoch);
-    }
-    return true;
-  }
-  std::optional<std::string> read(const std::string& name) override { return root_->read(name); }
-  std::vector<std::string> list(const std::string& prefix) override { return root_->list(prefix); }
-  void remove(const std::string& name) override { root_->remove(name); }
-  std::string describe() const override { return root_->describe(); }
-
- private:
-  std::shared_ptr<CheckpointRoot> root_ = memory_root();
-  std::function<void(const EpochEntry&)> decided_;
-};
 
 struct Flight {
   std::int64_t key;

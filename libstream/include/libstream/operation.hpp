@@ -33,6 +33,8 @@ struct OperationPlan {
   std::vector<std::vector<std::uint32_t>> columns;
   /// Output columns that carry the event time (a timestamp, or a window over one).
   std::vector<std::uint32_t> event_times;
+  /// False: what is above has no watermark; Operator::output_watermark then gives 0.
+  bool passes_watermark = true;
 
   // Where `Operation::stateful`:
   std::string state_name;  ///< as progress names it; empty: `name`

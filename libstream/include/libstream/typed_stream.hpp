@@ -21,8 +21,7 @@ namespace libstream {
 template <class K, class T>
 class KeyedStream;
 
-/// Rethrows what a user's function threw as Error(user_function), naming the function. Errors of
-/// ours pass as they are.
+/// Rethrows what a user's function threw as Error(user_function), naming the function.
 [[noreturn]] void throw_user_error(const std::string& function);
 
 /// Turns batches into values of T in one task: the decoder and the functions behind it.
