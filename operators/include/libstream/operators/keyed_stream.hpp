@@ -207,17 +207,17 @@ class KeyedStream {
       static_assert(owns_fields<S>,
                     "libstream: state must own its fields: take std::string instead of "
                     "std::string_view");
-      using Function = GroupFunctionOf<S, F>;
-      static_assert(Function::callable,
+      using Called = GroupFunctionOf<S, F>;
+      static_assert(Called::callable,
                     "libstream: the function on groups must be callable as f(const Key&, "
                     "std::span<const Row>, GroupState<State>&)");
-      if constexpr (Function::callable && OneRow) {
-        static_assert(check_row<typename Function::result>(),
+      if constexpr (Called::callable && OneRow) {
+        static_assert(check_row<typename Called::result>(),
                       "libstream: the function of map_groups_with_state must return a row: a "
                       "struct named in BOOST_DESCRIBE_STRUCT, or a type that one column holds");
-        return owns_fields<S> && RowType<typename Function::result>;
-      } else if constexpr (Function::callable) {
-        constexpr bool range = RangeOfRows<typename Function::result>;
+        return owns_fields<S> && RowType<typename Called::result>;
+      } else if constexpr (Called::callable) {
+        constexpr bool range = RangeOfRows<typename Called::result>;
         static_assert(range,
                       "libstream: the function of flat_map_groups_with_state must return a range, "
                       "such as std::vector<Row>");
