@@ -43,6 +43,7 @@ void Coordinator::restore() {
   used_ = next_watermark_ = {};
   no_data_due_ = false;
   timeout_.reset();
+  inputs_idle_since_.clear();
   totals_.clear();
   if (!last) return;
   next_epoch_ = next(last->epoch);
@@ -54,6 +55,7 @@ void Coordinator::restore() {
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
   timeout_ = last->earliest_timeout;
   watermarks_.restore(last->watermark_values);
+  inputs_idle_since_ = last->idle_since;
   no_data_due_ = next_watermark_ > used_;
 }
 

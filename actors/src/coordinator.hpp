@@ -70,6 +70,7 @@ class Coordinator {
   bool timeout_due() const;
   bool each_trigger() const;
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data);
+  void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
   void store(OperatorId op, std::uint32_t partition, std::string changes);
   void part_done();
@@ -128,8 +129,9 @@ class Coordinator {
   std::vector<Offset> ends_;     ///< planned so far, by source
   std::vector<Offset> release_;  ///< decided ends that the sources have not been told
   WatermarkTracker watermarks_;
-  Watermark used_;            ///< in the newest reported epoch
-  Watermark next_watermark_;  ///< what the next epoch uses
+  Watermark used_;                               ///< in the newest reported epoch
+  Watermark next_watermark_;                     ///< what the next epoch uses
+  std::vector<std::int64_t> inputs_idle_since_;  ///< of the newest planned epoch; see EpochEntry
   bool no_data_due_ = false;
   std::optional<std::int64_t>
       timeout_;  ///< ms: when some operator wants an epoch even without data

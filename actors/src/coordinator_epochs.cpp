@@ -113,6 +113,10 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, b
   run.entry.context = {last_timestamp_, environment.random->next()};
   run.entry.no_data = no_data;
   run.entry.watermark = next_watermark_;
+  std::vector<bool> reads;
+  for (const auto& range : run.ranges) reads.push_back(range.has_value());
+  inputs_idle_since_ = watermarks_.idle_since(inputs_idle_since_, reads, last_timestamp_);
+  run.entry.idle_since = inputs_idle_since_;
   next_epoch_ = next(next_epoch_);
   query_->set_status(no_data ? "No new data but cleaning up state" : "Processing new data");
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -124,7 +128,24 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, b
     }
   }
   run.entry.source_ends = ends_;
-  hand_out({run.entry.epoch, run.entry.context});
+  prepare({run.entry.epoch, run.entry.context});
+}
+
+/// Loads the bounded sides of joins; then the tasks begin.
+void Coordinator::prepare(const EpochStart& start) {
+  if (setup_.topology.static_sides.empty()) return hand_out(start);
+  auto versions = std::make_shared<std::vector<std::string>>();
+  run(
+      [this, versions, start] {
+        for (const auto& side : setup_.topology.static_sides) {
+          versions->push_back(side->prepare(start.epoch, start.context));
+        }
+      },
+      [this, versions, start] {
+        if (!running_ || running_->entry.epoch != start.epoch || phase_ != Phase::running) return;
+        running_->entry.static_versions = std::move(*versions);
+        hand_out(start);
+      });
 }
 
 void Coordinator::hand_out(const EpochStart& start) {
@@ -264,6 +285,7 @@ void Coordinator::announce_idle() {
   progress.duration_ms.clear();
   for (auto& state : progress.state_operators) {
     state.rows_updated = state.rows_dropped_by_watermark = state.rows_removed = 0;
+    for (auto& metric : state.custom_metrics) metric.second = 0;
   }
   for (auto& source : progress.sources) source.rows = source.malformed_rows = 0;
   query_->complete(progress);

@@ -1,5 +1,7 @@
 #include "epoch_run.hpp"
 
+#include "account.hpp"
+
 #include <libstream/error.hpp>
 
 #include <algorithm>
@@ -11,6 +13,7 @@ namespace {
 struct NodeSums {
   std::uint64_t rows_in = 0;
   std::uint64_t rows_out = 0;
+  std::uint64_t late_out = 0;
   SourceMetrics source;
   OperatorMetrics metrics;
   std::uint64_t staged_rows = 0;
@@ -26,6 +29,14 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
   sum.state_removed += part.state_removed;
   sum.state_bytes += part.state_bytes;
   sum.held_rows += part.held_rows;
+  sum.made_rows += part.made_rows;
+  sum.absorbed_rows += part.absorbed_rows;
+  sum.taken_rows += part.taken_rows;
+  sum.released_rows += part.released_rows;
+  if (part.partition_watermark) {
+    sum.partition_watermark = std::min(sum.partition_watermark.value_or(*part.partition_watermark),
+                                       *part.partition_watermark);
+  }
   if (!part.event_times) return;
   if (!sum.event_times) {
     sum.event_times = part.event_times;
@@ -45,6 +56,7 @@ std::vector<NodeSums> sums(const QuerySetup& setup, const std::vector<TaskWiring
     auto& node = nodes[wiring[report.task].node];
     node.rows_in += report.rows_in;
     node.rows_out += report.rows_out;
+    node.late_out += report.late_out;
     node.source.rows += report.source.rows;
     node.source.malformed_rows += report.source.malformed_rows;
     node.source.dropped_rows += report.source.dropped_rows;
@@ -52,6 +64,30 @@ std::vector<NodeSums> sums(const QuerySetup& setup, const std::vector<TaskWiring
     add(node.metrics, report.metrics);
   }
   return nodes;
+}
+
+/// What the tasks of all nodes report must fit together: nothing is lost between them, nor between
+/// the state of the last decision and this one.
+void check_accounts(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
+                    std::uint64_t held_before) {
+  const auto& topology = setup.topology;
+  std::vector<std::uint64_t> sent(nodes.size(), 0);
+  std::uint64_t held = 0;
+  for (const auto& edge : topology.edges) {
+    const auto& from = nodes[edge.from];
+    sent[edge.to] += edge.port == Output::main_port ? from.rows_out : from.late_out;
+    if (topology.nodes[edge.from].partial && edge.port == Output::main_port) {
+      check_flow_account(topology.nodes[edge.to].name, "rows in groups",
+                         nodes[edge.to].metrics.taken_rows, from.metrics.released_rows);
+    }
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& metrics = nodes[i].metrics;
+    held += metrics.held_rows + metrics.released_rows - metrics.taken_rows;
+    if (topology.nodes[i].kind == TopologyNode::Kind::source) continue;
+    check_flow_account(topology.nodes[i].name, "rows", nodes[i].rows_in, sent[i]);
+  }
+  check_flow_account("state", "rows held", held, held_before);
 }
 
 void add_totals(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
@@ -112,6 +148,9 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     state.rows_dropped_by_watermark = metrics.dropped_groups;
     state.memory_used_bytes = metrics.state_bytes;
     state.partitions = node.parallelism;
+    if (node.state_name.starts_with("dedupe")) {
+      state.custom_metrics["numDroppedDuplicateRows"] = metrics.filtered_rows;
+    }
     progress.state_operators.push_back(std::move(state));
   }
 }
@@ -143,11 +182,16 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
                  WatermarkTracker& watermarks, std::map<std::string, std::uint64_t>& totals) {
   const auto nodes = sums(setup, wiring, run);
   for (std::size_t i = 0; i < watermarks.nodes().size(); ++i) {
-    const auto& times = nodes[watermarks.nodes()[i]].metrics.event_times;
-    if (times) watermarks.observe(i, times->max);
+    const auto& metrics = nodes[watermarks.nodes()[i]].metrics;
+    if (metrics.partition_watermark) {
+      watermarks.set(i, *metrics.partition_watermark);
+    } else if (metrics.event_times) {
+      watermarks.observe(i, metrics.event_times->max);
+    }
   }
   run.entry.watermark_values = watermarks.values();
-  run.entry.next_watermark = watermarks.next(run.entry.watermark);
+  run.entry.next_watermark =
+      watermarks.next(run.entry.watermark, run.entry.idle_since, run.entry.context);
   for (const auto node : setup.sinks()) {
     SinkStage stage;
     stage.sink = setup.topology.nodes[node].sink->describe();
@@ -161,6 +205,7 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
     auto& earliest = run.entry.earliest_timeout;
     if (wanted) earliest = std::min(earliest.value_or(*wanted), *wanted);
   }
+  check_accounts(setup, nodes, totals["heldRows"]);
   add_totals(setup, nodes, totals);
   run.entry.totals = totals;
 }

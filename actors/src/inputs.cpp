@@ -21,6 +21,12 @@ void Inputs::push(ChannelMessage message) {
   auto& channel = channels_[message.channel];
   LIBSTREAM_ASSERT(message.sequence == channel.expected, "channels lose and repeat nothing");
   ++channel.expected;
+  if (const auto* batch = std::get_if<BatchPtr>(&message.body)) {
+    channel.rows += (*batch)->rows;
+  } else if (std::holds_alternative<Barrier>(message.body)) {
+    LIBSTREAM_ASSERT(message.rows == channel.rows, "as many rows come as were sent");
+    channel.rows = 0;
+  }
   channel.queue.push_back(std::move(message));
 }
 

@@ -53,6 +53,7 @@ class Inputs {
     std::size_t input = 0;
     std::deque<ChannelMessage> queue;
     std::uint64_t expected = 0;
+    std::uint64_t rows = 0;  ///< came since the last barrier
     bool aligned = false;
     std::size_t bytes = 0;  ///< processed, not given back yet
     std::size_t batches = 0;

@@ -19,6 +19,7 @@ struct ChannelMessage {
   std::uint32_t channel = 0;   ///< input channel of the receiving task
   std::uint64_t sequence = 0;  ///< counts messages of the channel: finds losses and repeats
   std::variant<BatchPtr, EpochStart, Barrier> body;
+  std::uint64_t rows = 0;  ///< of a barrier: rows sent down the channel since the one before
 };
 
 /// What comes back up: room for so much more.
@@ -47,6 +48,7 @@ struct TaskReport {
   StagedHandle staged;
   std::uint64_t rows_in = 0;
   std::uint64_t rows_out = 0;
+  std::uint64_t late_out = 0;  ///< rows on the late port
 };
 
 }  // namespace libstream

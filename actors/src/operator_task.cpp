@@ -1,3 +1,4 @@
+#include "account.hpp"
 #include "task.hpp"
 
 #include <libstream/error.hpp>
@@ -9,7 +10,8 @@ OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::
     : wiring_(std::move(wiring)),
       inputs_(wiring_, limits),
       outputs_(wiring_, limits, key_groups),
-      op_(std::move(op)) {}
+      op_(std::move(op)),
+      held_rows_(op_->metrics().held_rows) {}
 
 void OperatorTask::attach(TaskHost& host) {
   host_ = &host;
@@ -79,6 +81,12 @@ void OperatorTask::finish_epoch() {
   report.changes = changes.take();
   report.rows_in = std::exchange(rows_in_, 0);
   report.rows_out = outputs_.take_rows();
+  report.late_out = outputs_.take_rows(Output::late_port);
+  if (wiring_.accounts) {
+    check_operator_account(wiring_.name, report, held_rows_,
+                           outputs_.connected(Output::late_port));
+  }
+  held_rows_ = report.metrics.held_rows;
   outputs_.broadcast(Barrier{barrier_.epoch, op_->output_watermark(barrier_.watermark)});
   inputs_.release();
   host_->report(std::move(report));

@@ -3,6 +3,7 @@
 #include <libstream/error.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace libstream {
 namespace {
@@ -29,7 +30,9 @@ Outputs::Outputs(const TaskWiring& wiring, const ChannelLimits& limits, std::uin
 
 void Outputs::emit(BatchPtr batch, std::size_t port) {
   LIBSTREAM_ASSERT(batch && batch->rows > 0, "batches on channels have rows");
-  if (port == main_port && batch->kind == Batch::Kind::rows) rows_ += batch->rows;
+  LIBSTREAM_ASSERT(port < ports, "an operator has a main port and a late one");
+  if (batch->kind == Batch::Kind::rows) rows_[port] += batch->rows;
+  emitted_[port] += batch->rows;
   for (const auto& edge : edges_) {
     if (edge.port != port) continue;
     if (edge.channels.size() == 1) {
@@ -75,6 +78,7 @@ bool Outputs::has_credit(const Channel& channel, std::size_t bytes) const {
 
 void Outputs::put(std::uint32_t index, BatchPtr batch) {
   auto& channel = channels_[index];
+  channel.rows += batch->rows;
   ChannelMessage message{channel.receiver.channel, channel.sequence++, std::move(batch)};
   if (!channel.waiting.empty() || !has_credit(channel, std::get<BatchPtr>(message.body)->bytes())) {
     channel.waiting.push_back(std::move(message));
@@ -92,14 +96,27 @@ void Outputs::send(Channel& channel, ChannelMessage message) {
 }
 
 void Outputs::control(const std::variant<BatchPtr, EpochStart, Barrier>& body) {
+  const bool barrier = std::holds_alternative<Barrier>(body);
+  if (barrier) check_exchange();
   for (auto& channel : channels_) {
     ChannelMessage message{channel.receiver.channel, channel.sequence++, body};
+    if (barrier) message.rows = std::exchange(channel.rows, 0);
     if (channel.waiting.empty()) {
       send(channel, std::move(message));
     } else {
       channel.waiting.push_back(std::move(message));
     }
   }
+}
+
+/// Every edge of a port carries every row of it once.
+void Outputs::check_exchange() {
+  for (const auto& edge : edges_) {
+    std::uint64_t sent = 0;
+    for (const auto channel : edge.channels) sent += channels_[channel].rows;
+    LIBSTREAM_ASSERT(sent == emitted_[edge.port], "an exchange loses and repeats no rows");
+  }
+  emitted_ = {};
 }
 
 void Outputs::broadcast(const EpochStart& start) { control(start); }
@@ -133,6 +150,6 @@ bool Outputs::connected(std::size_t port) const {
                      [port](const auto& edge) { return edge.port == port; });
 }
 
-std::uint64_t Outputs::take_rows() { return std::exchange(rows_, 0); }
+std::uint64_t Outputs::take_rows(std::size_t port) { return std::exchange(rows_[port], 0); }
 
 }  // namespace libstream

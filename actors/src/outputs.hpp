@@ -4,6 +4,7 @@
 
 #include <libstream/hash.hpp>
 
+#include <array>
 #include <deque>
 #include <vector>
 
@@ -24,8 +25,8 @@ class Outputs final : public Output {
   void broadcast(const Barrier& barrier);
   void receive(const Credit& credit);
 
-  /// Rows on port 0 since the last call.
-  std::uint64_t take_rows();
+  /// Rows on a port since the last call, without those that are only keys of late groups.
+  std::uint64_t take_rows(std::size_t port = main_port);
 
  private:
   struct Channel {
@@ -33,9 +34,11 @@ class Outputs final : public Output {
     std::uint64_t sequence = 0;
     std::size_t bytes = 0;  ///< sent and not given back
     std::size_t batches = 0;
+    std::uint64_t rows = 0;  ///< put in since the last barrier
     std::deque<ChannelMessage> waiting;
   };
   void put(std::uint32_t channel, BatchPtr batch);
+  void check_exchange();
   void control(const std::variant<BatchPtr, EpochStart, Barrier>& body);
   void scatter(const TaskWiring::Edge& edge, const Batch& batch);
   bool has_credit(const Channel& channel, std::size_t bytes) const;
@@ -46,7 +49,9 @@ class Outputs final : public Output {
   ChannelHost* host_ = nullptr;
   std::vector<TaskWiring::Edge> edges_;
   std::vector<Channel> channels_;
-  std::uint64_t rows_ = 0;
+  static constexpr std::size_t ports = 2;
+  std::array<std::uint64_t, ports> rows_{};     ///< by port, since take_rows
+  std::array<std::uint64_t, ports> emitted_{};  ///< by port, since the last barrier: all kinds
   std::vector<std::vector<std::uint32_t>> rows_of_target_;  ///< scratch of scatter
 };
 

@@ -116,12 +116,26 @@ void open_sources(const QuerySetup& setup, const Term& term, bool again) {
   }
 }
 
+/// Units of a source with one split need not say so.
+void name_splits(const TopologyNode& node, PlannedRange& range) {
+  for (auto& unit : range.units) {
+    if (node.splits == 1 && unit.split < 0) unit.split = 0;
+    if (unit.split >= 0 && unit.split < node.splits) continue;
+    throw Error(ErrorCode::invalid_argument,
+                node.source->describe() + " hands out a unit of split " +
+                    std::to_string(unit.split) + ", but has " + std::to_string(node.splits) +
+                    " by its Source::splits(); event time per source partition needs to know them");
+  }
+}
+
 std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
                                             const TaskWiring& wiring, Watermark late) {
   const auto& node = setup.topology.nodes[wiring.node];
   const auto groups = setup.topology.key_groups;
   auto op = node.factory({wiring.partition, node.parallelism, groups});
-  if (node.stateful) {
+  if (node.shared_state) {
+    op->restore(*term.state(node.id, 0, groups), late);
+  } else if (node.stateful) {
     const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
                                   first_group(wiring.partition + 1, groups, node.parallelism));
     op->restore(*state, late);
@@ -151,9 +165,10 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
     }
     switch (node.kind) {
       case TopologyNode::Kind::source:
-        tasks.push_back(std::make_unique<SourceTask>(
-            std::move(wiring), setup.limits, topology.key_groups,
-            node.source->reader(partition, node.parallelism), setup.quantum));
+        tasks.push_back(
+            std::make_unique<SourceTask>(std::move(wiring), setup.limits, topology.key_groups,
+                                         node.source->reader(partition, node.parallelism),
+                                         SourceTask::Reading{setup.quantum, node.splits > 0}));
         break;
       case TopologyNode::Kind::op: {
         auto op = restored_operator(setup, term, wiring, arrived[index]);
@@ -188,7 +203,9 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
   const auto sources = setup.sources();
   std::vector<std::optional<PlannedRange>> ranges(sources.size());
   each_under_lock(setup, [&](std::size_t i) {
-    ranges[i] = setup.topology.nodes[sources[i]].source->plan(unlimited);
+    const auto& node = setup.topology.nodes[sources[i]];
+    ranges[i] = node.source->plan(unlimited);
+    if (ranges[i] && node.splits > 0) name_splits(node, *ranges[i]);
   });
   return ranges;
 }

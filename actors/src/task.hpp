@@ -53,6 +53,7 @@ class OperatorTask final : public Task {
   std::size_t bytes_ = 0;
   Barrier barrier_;
   std::uint64_t rows_in_ = 0;
+  std::uint64_t held_rows_ = 0;  ///< at the last barrier, or restored
 };
 
 /// Reads the units that the coordinator hands it. A blocking reader runs on the I/O pool, one job
@@ -60,30 +61,44 @@ class OperatorTask final : public Task {
 /// weight of the query's scheduler pool: so many batches a turn, then other tasks have theirs.
 class SourceTask final : public Task {
  public:
+  struct Reading {
+    std::uint32_t quantum = 1;
+    bool by_split = false;  ///< one split after the other; appends its number to the rows
+  };
   SourceTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
-             std::shared_ptr<SourceReader> reader, std::uint32_t quantum);
+             std::shared_ptr<SourceReader> reader, const Reading& reading);
   void attach(TaskHost& host) override;
   void receive(TaskMessage& message) override;
 
  private:
+  /// Units that the reader gets at once.
+  struct Part {
+    std::int64_t split;
+    std::vector<ReadUnit> units;
+  };
   void begin(BeginEpoch epoch);
+  void part_out();
   void pump();
+  void emit(BatchPtr batch);
   void read_here();
   void read_ahead();
+  void part_done();
   void finish_epoch();
 
   TaskWiring wiring_;
   Outputs outputs_;
   std::shared_ptr<SourceReader> reader_;
-  std::uint32_t quantum_;
+  Reading how_;
   bool blocking_;
   TaskHost* host_ = nullptr;
   bool reading_ = false;    ///< an epoch is under way
-  bool opened_ = false;     ///< it has units
-  bool exhausted_ = false;  ///< the reader has said so
+  std::deque<Part> parts_;  ///< not read to their ends
+  bool open_ = false;       ///< the reader has the first part
+  bool exhausted_ = false;  ///< and has read it to its end
   bool waiting_ = false;    ///< an I/O job or a `later` is out
   BeginEpoch epoch_;
-  std::deque<BatchPtr> ready_;
+  SourceMetrics metrics_;       ///< of the parts done
+  std::deque<BatchPtr> ready_;  ///< of the first part
 };
 
 /// Hands rows to a sink writer and stages them at the barrier. Blocking writers run on the I/O

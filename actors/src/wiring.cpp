@@ -25,6 +25,8 @@ std::vector<TaskWiring> wire(const Topology& topology) {
       task.id = static_cast<TaskId>(tasks.size());
       task.node = node;
       task.partition = i;
+      task.name = topology.nodes[node].name;
+      task.accounts = topology.nodes[node].accounts;
       tasks.push_back(std::move(task));
     }
   }

@@ -4,6 +4,7 @@
 
 #include <libstream/topology.hpp>
 
+#include <string>
 #include <vector>
 
 namespace libstream {
@@ -28,6 +29,8 @@ struct TaskWiring {
   TaskId id = 0;
   std::uint32_t node = 0;
   std::uint32_t partition = 0;
+  std::string name;      ///< of the node, for messages
+  bool accounts = true;  ///< its metrics say what became of each row
   std::vector<Input> inputs;
   std::vector<Edge> edges;
   std::vector<ChannelEnd> outputs;  ///< by output channel: the receiving end

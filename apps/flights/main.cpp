@@ -2,6 +2,7 @@
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
 #include "support/stop_signals.hpp"
+#include "weather.hpp"
 
 #include <libstream/libstream.hpp>
 
@@ -17,7 +18,10 @@ namespace libstream::apps {
 namespace {
 
 struct FlightsOptions {
+  std::string query = "delays";
   std::string input = LIBSTREAM_FLIGHTS_DATA;
+  std::string weather = LIBSTREAM_FLIGHTS_WEATHER;
+  std::string names = LIBSTREAM_FLIGHTS_NAMES;
   std::string output = "flights-output";
   std::string checkpoint = "flights-checkpoint";
   std::string late;
@@ -34,7 +38,15 @@ struct FlightsOptions {
 void declare(CLI::App& app, FlightsOptions& options) {
   app.add_option("--input", options.input, "Directory of JSON-lines files, one flight a line")
       ->capture_default_str();
-  app.add_option("--output", options.output, "Directory for the windows")->capture_default_str();
+  app.add_option("--query", options.query,
+                 "Delays by hour and airport, or each flight with the weather at its airport")
+      ->check(CLI::IsMember({"delays", "weather"}))
+      ->capture_default_str();
+  app.add_option("--weather", options.weather, "Directory of CSV files, for --query weather")
+      ->capture_default_str();
+  app.add_option("--names", options.names, "Directory with airlines.csv and airports.csv, for that")
+      ->capture_default_str();
+  app.add_option("--output", options.output, "Directory for the rows")->capture_default_str();
   app.add_option("--checkpoint", options.checkpoint, "Directory that makes restarts exact")
       ->capture_default_str();
   app.add_option("--mode", options.mode, "What an epoch writes of the windows")
@@ -87,8 +99,19 @@ DataStream delays_by_hour(Session& session, const FlightsOptions& options) {
       .agg(count().as("flights"), avg("delay").as("mean_delay"), max("delay").as("worst_delay"));
 }
 
-Query start(const DataStream& delays, const FlightsOptions& options) {
-  auto writer = delays.write_stream();
+DataStream query_of(Session& session, const FlightsOptions& options) {
+  if (options.query == "delays") return delays_by_hour(session, options);
+  WeatherOptions weather;
+  weather.departures = options.input;
+  weather.weather = options.weather;
+  weather.names = options.names;
+  weather.file_order = options.file_order;
+  weather.max_files_per_trigger = options.max_files_per_trigger;
+  return departures_with_weather(session, weather);
+}
+
+Query start(const DataStream& rows, const FlightsOptions& options) {
+  auto writer = rows.write_stream();
   writer.query_name("flights").output_mode(mode_of(options)).trigger(trigger_of(options));
   writer.checkpoint(options.checkpoint);
   // Files cannot be updated: in the other modes each epoch's files are the rows it changed.
@@ -131,6 +154,19 @@ void print_account(const std::map<std::string, std::uint64_t>& totals, bool appe
   }
 }
 
+/// Every flight read was written, with weather or without, was late, or waits for its hour's; those
+/// that have been written wait too, and the weather does.
+void print_joined(const std::map<std::string, std::uint64_t>& totals) {
+  for (const auto& [what, name] :
+       {std::pair{"rows read, of both streams", "inputRows"},
+        std::pair{"flights written", "outputRows"}, std::pair{"late, of both streams", "lateRows"},
+        std::pair{"rows kept, of both streams", "stateRows"}}) {
+    const auto found = totals.find(name);
+    const auto count = found == totals.end() ? std::uint64_t{0} : found->second;
+    std::fprintf(stderr, "%s: %s\n", what, grouped(count).c_str());
+  }
+}
+
 void run(const FlightsOptions& options) {
   StopSignals signals;  // Before the session's threads.
   SessionOptions session_options;
@@ -140,7 +176,7 @@ void run(const FlightsOptions& options) {
   const auto printer = std::make_shared<ProgressPrinter>(progress_style(options.progress));
   session.add_listener(printer);
 
-  Query query = start(delays_by_hour(session, options), options);
+  Query query = start(query_of(session, options), options);
   signals.watch([query]() mutable { query.stop(); });
   try {
     query.await_termination();
@@ -151,7 +187,9 @@ void run(const FlightsOptions& options) {
   printer->finish();
   auto totals = printer->totals();
   if (const auto last = query.last_progress(); totals.empty() && last) totals = last->totals;
-  if (options.progress == "text") print_account(totals, options.mode == "append");
+  if (options.progress != "text") return;
+  if (options.query == "weather") return print_joined(totals);
+  print_account(totals, options.mode == "append");
 }
 
 }  // namespace

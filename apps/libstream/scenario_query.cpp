@@ -61,6 +61,7 @@ class QueryBuilder {
       if (keys->as_array().empty()) return stream.agg(std::move(aggregates));
       return stream.group_by(columns_of(*keys)).agg(std::move(aggregates));
     }
+    if (step.contains("join")) return joined(stream, step);
     const auto& entry = *step.begin();
     const std::string name(entry.key());
     const auto& value = entry.value();
@@ -81,6 +82,16 @@ class QueryBuilder {
       return named_column(stream, name, texts_of(value));
     }
     throw Error(ErrorCode::unsupported, name);
+  }
+
+  DataStream joined(const DataStream& left, const json::object& step) {
+    const auto right = build(step.at("join"));
+    const auto* named = step.if_contains("type");
+    const auto type = named == nullptr ? JoinType::inner : parse_join_type(text_of(*named));
+    const auto* on = step.if_contains("on");
+    if (on == nullptr) return left.join(right, lit(Value(true)), type);
+    if (on->is_array()) return left.join(right, texts_of(*on), type);
+    return left.join(right, expr(text_of(*on)), type);
   }
 
   static DataStream named_column(const DataStream& stream, const std::string& step,

@@ -1,7 +1,10 @@
 // Queries of the Nexmark benchmark and a word count, measured in events per CPU second.
 #include "checksum_sink.hpp"
 #include "event_source.hpp"
+#include "oracle.hpp"
+#include "queries.hpp"
 #include "reference.hpp"
+#include "static_queries.hpp"
 #include "supply.hpp"
 #include "support/command_line.hpp"
 
@@ -19,24 +22,32 @@
 namespace libstream::apps {
 namespace {
 
+constexpr std::uint64_t distinct_events = 6'000'000;
+
 struct NexmarkOptions {
   std::string query;
   std::uint64_t events = 0;
   std::uint32_t threads = 1;
   std::uint32_t partitions = 0;
   bool generate = false;
+  bool check = false;
   std::uint64_t seed = 1;
   double rate = 1e6;
   std::size_t keys = 10'000;
   std::uint64_t epoch_events = 8'000'000;
+
+  /// Events of the pool that are all different, at least.
+  std::uint64_t distinct() const { return needs_distinct_events(query) ? events : 0; }
 };
 
 void declare(CLI::App& app, NexmarkOptions& options) {
   app.add_option("--query", options.query, "What to run")
       ->required()
-      ->check(CLI::IsMember({"q0", "q1", "q2", "wordcount"}));
-  app.add_option("--events", options.events,
-                 "Events to read (words for wordcount); 0: as many as 5 CPU seconds take")
+      ->check(CLI::IsMember(query_names()));
+  app.add_option(
+         "--events", options.events,
+         "Events to read (words for wordcount); 0: as many as 5 CPU seconds take (q18 and q19: 6 "
+         "million, none of them twice)")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the engine")
       ->check(CLI::Range(1U, 1024U))
@@ -45,6 +56,8 @@ void declare(CLI::App& app, NexmarkOptions& options) {
       ->check(CLI::Range(0U, 1024U))
       ->capture_default_str();
   app.add_flag("--generate", options.generate, "Generate while running, not before");
+  app.add_flag("--check", options.check,
+               "Compare the rows with plain loops over the same events, and measure nothing");
   app.add_option("--seed", options.seed, "What the events depend on")->capture_default_str();
   app.add_option("--rate", options.rate, "Events a second of event time")
       ->check(CLI::Range(1.0, 1e9))
@@ -79,16 +92,6 @@ class TemporaryDirectory final {
   std::string path_;
 };
 
-DataStream query_of(const std::string& name, const DataStream& input) {
-  if (name == "q0") return input.select("auction", "bidder", "price", "dateTime", "extra");
-  if (name == "q1") {
-    return input.select("auction", "bidder", (col("price") * 0.908).as("price"), "dateTime",
-                        "extra");
-  }
-  if (name == "q2") return input.where(col("auction") % 123 == 0).select("auction", "price");
-  return input.group_by("word").count();
-}
-
 struct Result {
   std::uint64_t events = 0;
   double seconds = 0;
@@ -111,10 +114,9 @@ Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply
   session_options.threads = options.threads;
   session_options.partitions = options.partitions;
   Session session(session_options);
-  const bool grouped = options.query == "wordcount";
-  Query query = query_of(options.query, session.read_stream().source(source))
-                    .write_stream()
-                    .output_mode(grouped ? OutputMode::update : OutputMode::append)
+  const auto asked = query_of(options.query, session.read_stream().source(source));
+  Query query = asked.stream.write_stream()
+                    .output_mode(asked.mode)
                     .trigger(Trigger::available_now())
                     .checkpoint(checkpoint.path())
                     .sink(sink)
@@ -122,6 +124,39 @@ Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply
   query.await_termination();
   return {source->planned_events(), meter->seconds(), meter->cpu_seconds(), sink->rows(),
           sink->checksum()};
+}
+
+/// Throws where the rows are not those that plain loops give.
+void check(const NexmarkOptions& options, const std::shared_ptr<const Supply>& supply) {
+  const auto rows = std::make_shared<CollectedRows>();
+  EventSourceOptions source_options;
+  source_options.events = options.events;
+  source_options.epoch_events = options.epoch_events;
+  source_options.tasks = options.partitions;
+  const auto source =
+      std::make_shared<EventSource>(supply, std::make_shared<Meter>(), source_options);
+  const TemporaryDirectory checkpoint;
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  session_options.partitions = options.partitions;
+  Session session(session_options);
+  const auto asked = query_of(options.query, session.read_stream().source(source));
+  asked.stream.write_stream()
+      .output_mode(asked.mode)
+      .trigger(Trigger::available_now())
+      .checkpoint(checkpoint.path())
+      .foreach_batch([rows](const std::vector<BatchPtr>& batches, const Schema&, Epoch) {
+        rows->add(batches);
+      })
+      .start()
+      .await_termination();
+  const auto text = difference(options.query, *supply, options.events, *rows);
+  if (!text.empty()) throw Error(ErrorCode::data, options.query + ": " + text);
+  std::uint64_t count = 0;
+  for (const BatchPtr& batch : rows->batches()) count += batch->rows;
+  std::printf("{\"query\":\"%s\",\"events\":%llu,\"rows_out\":%llu,\"check\":\"ok\"}\n",
+              options.query.c_str(), static_cast<unsigned long long>(options.events),
+              static_cast<unsigned long long>(count));
 }
 
 void print(const NexmarkOptions& options, const Result& result, std::optional<double> reference) {
@@ -143,12 +178,19 @@ void print(const NexmarkOptions& options, const Result& result, std::optional<do
 
 void run(NexmarkOptions options) {
   if (options.partitions == 0) options.partitions = options.threads;
+  if (needs_distinct_events(options.query) && options.events == 0) options.events = distinct_events;
   GeneratorOptions generator;
   generator.seed = options.seed;
   generator.events_per_second = options.rate;
   const std::shared_ptr<const Supply> supply =
       options.query == "wordcount" ? word_supply(options.seed, options.keys, options.generate)
-                                   : bid_supply(generator, options.generate);
+                                   : bid_supply(generator, options.generate, options.distinct());
+  if (options.check) {
+    if (options.events == 0) {
+      throw Error(ErrorCode::invalid_argument, "--check needs --events: how many to compare");
+    }
+    return check(options, supply);
+  }
   // Before and after, because the machine's speed changes with its neighbours.
   const auto before = reference_rate(options.query, *supply, options.keys);
   const Result result = measure(options, supply);

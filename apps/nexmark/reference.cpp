@@ -1,6 +1,8 @@
 #include "reference.hpp"
 
 #include "meter.hpp"
+#include "query_loops.hpp"
+#include "static_queries.hpp"
 
 #include <libstream/column.hpp>
 #include <libstream/hash.hpp>
@@ -9,17 +11,11 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 
 namespace libstream::apps {
 namespace {
 
 constexpr double measured_seconds = 0.35;
-
-/// Makes the compiler believe that all memory is read here.
-inline void clobber() { asm volatile("" : : : "memory"); }
-
-using Loop = std::function<void(const Batch&)>;
 
 /// Columns of another batch, by reference.
 class PassThrough final {
@@ -141,8 +137,9 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   if (query == "q0") return PassThrough{};
   if (query == "q1") return Currency{};
   if (query == "q2") return Selection{};
+  if (query == "q13") return SideInputLoop();
   if (query == "wordcount") return WordCount(vocabulary);
-  return {};
+  return stateful_loop(query);
 }
 
 }  // namespace

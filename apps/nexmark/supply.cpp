@@ -105,11 +105,12 @@ class Pool final : public Supply {
 
 }  // namespace
 
-std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate) {
+std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,
+                                   std::uint64_t distinct) {
   auto generated = std::make_unique<GeneratedBids>(options);
   if (generate) return generated;
   const auto time = generated->schema().find("dateTime");
-  auto pool = std::make_unique<Pool>(*generated, 0, static_cast<int>(*time));
+  auto pool = std::make_unique<Pool>(*generated, distinct, static_cast<int>(*time));
   pool->set_cycle(generated->generator().span_microseconds(pool->events()));
   return pool;
 }

@@ -30,7 +30,9 @@ inline constexpr std::size_t pool_bytes = std::size_t{64} << 20;
 
 /// Bids. `generate`: made when asked for (with the persons and auctions among them, which no query
 /// here reads); else made once, and cycled with their event time shifted on.
-std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate);
+/// `distinct`: events that are made before any comes again, at least.
+std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,
+                                   std::uint64_t distinct = 0);
 std::unique_ptr<Supply> word_supply(std::uint64_t seed, std::size_t vocabulary, bool generate);
 
 }  // namespace libstream::apps

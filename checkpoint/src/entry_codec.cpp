@@ -120,6 +120,10 @@ void write_epoch(const StoredEntry& stored, const EpochEntry& entry, format::Epo
   for (unsigned i = 0; i < ends.size(); ++i) {
     ends.set(i, text(entry.source_ends[i]));
   }
+  auto versions = to.initStaticVersions(size_of(entry.static_versions.size()));
+  for (unsigned i = 0; i < versions.size(); ++i) {
+    versions.set(i, text(entry.static_versions[i]));
+  }
   write_changes(entry.changes, to);
   write_sinks(stored, entry.sinks, to);
   to.setWatermark(entry.watermark.milliseconds);
@@ -127,6 +131,10 @@ void write_epoch(const StoredEntry& stored, const EpochEntry& entry, format::Epo
   auto values = to.initWatermarkValues(size_of(entry.watermark_values.size()));
   for (unsigned i = 0; i < values.size(); ++i) {
     values.set(i, entry.watermark_values[i]);
+  }
+  auto idle = to.initIdleSince(size_of(entry.idle_since.size()));
+  for (unsigned i = 0; i < idle.size(); ++i) {
+    idle.set(i, entry.idle_since[i]);
   }
   to.setHasEarliestTimeout(entry.earliest_timeout.has_value());
   to.setEarliestTimeout(entry.earliest_timeout.value_or(0));
@@ -181,12 +189,18 @@ EpochEntry read_epoch(format::Epoch::Reader from, StoredEntry& stored) {
   for (const auto end : from.getSourceEnds()) {
     entry.source_ends.push_back(text(end));
   }
+  for (const auto version : from.getStaticVersions()) {
+    entry.static_versions.push_back(text(version));
+  }
   read_changes(from, entry);
   read_sinks(from, entry, stored);
   entry.watermark = {from.getWatermark()};
   entry.next_watermark = {from.getNextWatermark()};
   for (const auto value : from.getWatermarkValues()) {
     entry.watermark_values.push_back(value);
+  }
+  for (const auto since : from.getIdleSince()) {
+    entry.idle_since.push_back(since);
   }
   if (from.getHasEarliestTimeout()) {
     entry.earliest_timeout = from.getEarliestTimeout();

@@ -93,4 +93,6 @@ struct Epoch {
   totals @13 :List(Total);
   committedThrough @14 :Int64;
   snapshot @15 :Snapshot;
+  staticVersions @16 :List(Text);
+  idleSince @17 :List(Int64);   # ms since 1970 by watermark operator; -1 = had rows to read
 }

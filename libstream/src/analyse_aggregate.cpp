@@ -16,90 +16,41 @@ struct Key {
   std::uint32_t column = 0;
 };
 
-struct Window {
-  std::int64_t size = 0;
-  std::int64_t slide = 0;
-  std::int64_t start = 0;
-};
-
-[[noreturn]] void bad_window(const Expression& window, const std::string& problem) {
-  fail("INVALID_WINDOW", "group_by: " + window.to_string() + ": " + problem);
-}
-
-Window window_of(const Expression& expression) {
-  const auto& arguments = expression.node().arguments;
-  if (arguments.size() < 2 || arguments.size() > 4) {
-    bad_window(expression, "window takes a time, a size and optionally a slide and a start");
-  }
-  constexpr std::string_view names[] = {"", "size", "slide", "start"};
-  std::int64_t values[4] = {};
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    std::string problem;
-    const auto value = constant_duration(arguments[i], problem);
-    if (!value) {
-      bad_window(expression, "the " + std::string(names[i]) + " is not valid: " + problem);
-    }
-    values[i] = *value;
-  }
-  Window window{values[1], arguments.size() > 2 ? values[2] : values[1], values[3]};
-  if (window.size <= 0) bad_window(expression, "the size must be above zero");
-  if (window.slide <= 0 || window.slide > window.size) {
-    bad_window(expression, "the slide must be above zero and at most the size");
-  }
-  if (window.start <= -window.slide || window.start >= window.slide) {
-    bad_window(expression, "the start must be between -slide and slide, both excluded");
-  }
-  return window;
-}
-
-/// The timestamp that a window is over, as a column of its own or the input's.
-Item window_item(const Expression& expression, const ResolvedPlan& input) {
-  const auto& argument = expression.node().arguments[0];
-  auto time = item_of(argument, input, "group_by");
-  if (is_window(time.value->type)) {
-    time = item_of(call("window_time", {argument}).as(time.name + "_time"), input, "group_by");
-  }
-  if (time.value->type.id() != TypeId::timestamp) {
-    fail("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
-         "group_by: " + expression.to_string() + " needs a timestamp, but " + time.value->text +
-             " is " + time.value->type.to_string() + "; cast it with cast(\"timestamp\")");
-  }
-  return time;
-}
-
 /// The end of the session that a row would have alone: its time + the gap.
-BoundPtr session_end(const Expression& expression, const ResolvedPlan& input) {
+BoundPtr session_end(const Expression& expression, const ResolvedPlan& input,
+                     std::string_view where) {
   const auto& arguments = expression.node().arguments;
   if (arguments.size() != 2) {
-    bad_window(expression, "session_window takes a time and a gap");
+    bad_window(expression, where, "session_window takes a time and a gap");
   }
   auto time = arguments[0];
-  if (is_window(bind_in(time, input, "group_by")->type)) time = window_time(time);
+  if (is_window(bind_in(time, input, where)->type)) time = window_time(time);
   auto gap = arguments[1];
   std::string problem;
   if (gap.node().kind == Kind::literal || is_call(gap, "negate")) {
     const auto value = constant_duration(gap, problem);
-    if (!value) bad_window(expression, "the gap is not valid: " + problem);
-    if (*value <= 0) bad_window(expression, "the gap must be above zero");
+    if (!value) bad_window(expression, where, "the gap is not valid: " + problem);
+    if (*value <= 0) bad_window(expression, where, "the gap must be above zero");
     gap = lit(std::chrono::microseconds(*value));
   }
-  const auto type = bind_in(gap, input, "group_by")->type;
+  const auto type = bind_in(gap, input, where)->type;
   if (type.id() == TypeId::string) {
     gap = gap.cast(TypeId::day_interval);
   } else if (type.id() != TypeId::day_interval) {
-    bad_window(expression,
+    bad_window(expression, where,
                "the gap must be a duration such as \"10 minutes\" or an interval, but "
                "is " +
                    type.to_string());
   }
-  return bind_in(time + Operand(gap), input, "group_by");
+  return bind_in(time + Operand(gap), input, where);
 }
 
 /// Resolves keys; grows the input by the columns that they need.
 class Keys {
  public:
-  Keys(const LogicalPlan& plan, const ResolvedPtr& input) : input_(input) {
-    for (const auto& expression : plan.keys) add(expression);
+  Keys(const std::vector<Expression>& keys, const ResolvedPtr& input, std::string_view where)
+      : where_(where), input_(input) {
+    for (const auto& expression : keys) add(expression);
     below_ = append_items(input, std::move(added_));
     if (window_key_) add_windows();
   }
@@ -122,45 +73,37 @@ class Keys {
     Key key{derived_name(expression), inner, 0};
     session_ = session_ || is_call(inner, "session_window");
     if (!is_call(inner, "window") && !is_call(inner, "session_window")) {
-      auto item = item_of(expression, *input_, "group_by");
+      auto item = item_of(expression, *input_, where_);
       key.column = place(std::move(item));
     } else {
       if (window_key_) {
-        fail("INVALID_WINDOW",
-             "group_by: " + inner.to_string() + " is a second window; an aggregation takes one");
+        fail("INVALID_WINDOW", std::string(where_) + ": " + inner.to_string() +
+                                   " is a second window; an operator takes one");
       }
       window_key_ = list_.size();
       if (session_) {
-        session_end_ = session_end(inner, *input_);
+        session_end_ = session_end(inner, *input_, where_);
       } else {
-        window_ = window_of(inner);
+        window_ = window_of(inner, where_);
       }
-      time_column_ = place(window_item(inner, *input_));
+      time_column_ = place(window_item(inner, *input_, where_));
     }
     list_.push_back(std::move(key));
   }
 
   void add_windows() {
     auto plan =
-        node_above(session_ ? ResolvedPlan::Kind::sessions : ResolvedPlan::Kind::windows, {below_});
-    plan->column = time_column_;
+        windows_above(below_, session_ ? ResolvedPlan::Kind::sessions : ResolvedPlan::Kind::windows,
+                      time_column_, list_[*window_key_].name);
     if (session_) plan->expressions = {session_end_};
     plan->window_size = window_.size;
     plan->window_slide = window_.slide;
     plan->window_start = window_.start;
-    auto fields = below_->schema.fields();
-    auto& key = list_[*window_key_];
-    key.column = static_cast<std::uint32_t>(fields.size());
-    fields.push_back({unused_name(key.name, below_->schema),
-                      DataType::structure(
-                          {{"start", TypeId::timestamp, true}, {"end", TypeId::timestamp, true}}),
-                      false});
-    plan->schema = Schema(std::move(fields));
-    plan->event_times = below_->event_times;
-    if (below_->carries_event_time(time_column_)) plan->event_times.push_back(key.column);
+    list_[*window_key_].column = static_cast<std::uint32_t>(below_->schema.size());
     below_ = plan;
   }
 
+  std::string_view where_;
   ResolvedPtr input_;
   std::vector<Item> added_;
   std::vector<Key> list_;
@@ -362,6 +305,14 @@ class Results {
 
 }  // namespace
 
+KeyColumns resolve_keys(const std::vector<Expression>& keys, const ResolvedPtr& input,
+                        std::string_view where) {
+  const Keys resolved(keys, input, where);
+  KeyColumns result{resolved.below(), {}};
+  for (const auto& key : resolved.list()) result.columns.push_back(key.column);
+  return result;
+}
+
 ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& input,
                                    const Identity& identity) {
   if (plan.keys.empty() && plan.expressions.empty()) {
@@ -369,7 +320,7 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
          "agg: there is nothing to aggregate; name at least one aggregate, "
          "such as count()");
   }
-  const Keys keys(plan, input);
+  const Keys keys(plan.keys, input, "group_by");
   Results results(keys.list(), input);
   for (const auto& expression : plan.expressions) results.add(expression);
 

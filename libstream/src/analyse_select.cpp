@@ -1,5 +1,7 @@
 #include "analysis.hpp"
 
+#include <algorithm>
+
 namespace libstream::analysis {
 
 ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, const Item& array,
@@ -19,6 +21,7 @@ ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, con
   auto fields = below->schema.fields();
   fields.back() = {array.name, type.element(), outer || type.fields()[0].nullable};
   plan->schema = Schema(std::move(fields));
+  plan->qualifiers = below->qualifiers;
   for (std::uint32_t i = 0; i < count; ++i) {
     plan->keep.push_back(i);
     if (below->carries_event_time(i)) plan->event_times.push_back(i);
@@ -32,15 +35,29 @@ ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, con
   return project_items(plan, std::move(items));
 }
 
-ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input) {
+ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& given) {
+  const auto is_window_call = [](const Expression& expression) {
+    return is_call(without_alias(expression), "window");
+  };
+  // A window column is made below; the columns of the input keep their places under it.
+  auto input = given;
+  const auto window =
+      std::find_if(plan.expressions.begin(), plan.expressions.end(), is_window_call);
+  if (window != plan.expressions.end()) input = add_window(given, *window, "select");
   std::vector<Item> items;
   std::optional<Item> array;
   std::size_t position = 0;
   bool outer = false;
   for (const auto& expression : plan.expressions) {
     const auto& inner = without_alias(expression);
-    if (is_star(inner)) {
-      for (auto& item : star_items(inner, *input)) items.push_back(std::move(item));
+    if (is_window_call(expression)) {
+      if (!same_expression(inner, without_alias(*window))) {
+        bad_window(inner, "select", "it is a second window; a select takes one");
+      }
+      items.push_back(column_item(static_cast<std::uint32_t>(input->schema.size() - 1), *input));
+      items.back().name = derived_name(expression);
+    } else if (is_star(inner)) {
+      for (auto& item : star_items(inner, *given)) items.push_back(std::move(item));
     } else if (is_generator(inner)) {
       if (array) {
         fail("GENERATOR_NOT_ALLOWED",

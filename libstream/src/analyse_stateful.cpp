@@ -15,7 +15,7 @@ std::shared_ptr<ResolvedPlan> same_columns(ResolvedPlan::Kind kind, const Logica
   auto node = node_above(kind, {input});
   node->schema = input->schema;
   node->event_times = input->event_times;
-  node->qualifier = input->qualifier;
+  node->qualifiers = input->qualifiers;
   node->id = identity.id;
   node->place = identity.place;
   node->name = plan.name;

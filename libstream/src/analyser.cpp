@@ -57,7 +57,7 @@ class Analyser {
       case Kind::explode:
         return explode(*plan, input(*plan));
       case Kind::join:
-        missing("join", "write both streams out and join them where they are read");
+        return join(*plan);
       case Kind::deduplicate: {
         const auto id = identity(*plan, operators_);
         return resolve_deduplicate(*plan, input(*plan), id);
@@ -65,6 +65,10 @@ class Analyser {
       case Kind::limit: {
         const auto id = identity(*plan, operators_);
         return resolve_limit(*plan, input(*plan), id);
+      }
+      case Kind::top_n: {
+        const auto id = identity(*plan, operators_);
+        return resolve_top_n(*plan, input(*plan), id);
       }
       case Kind::operation:
         return operation(*plan);
@@ -82,8 +86,8 @@ class Analyser {
 
   static void check_name(const LogicalPlan& plan) {
     if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
-        plan.kind == Kind::deduplicate || plan.kind == Kind::limit ||
-        plan.kind == Kind::operation) {
+        plan.kind == Kind::deduplicate || plan.kind == Kind::limit || plan.kind == Kind::join ||
+        plan.kind == Kind::top_n || plan.kind == Kind::operation) {
       return;
     }
     fail("OPERATOR_WITHOUT_STATE",
@@ -134,7 +138,7 @@ class Analyser {
       auto node = node_above(ResolvedPlan::Kind::filter, {below});
       node->schema = below->schema;
       node->event_times = below->event_times;
-      node->qualifier = below->qualifier;
+      node->qualifiers = below->qualifiers;
       node->expressions = {std::move(bound)};
       below = node;
     }
@@ -163,7 +167,7 @@ class Analyser {
     }
     auto node = node_above(ResolvedPlan::Kind::watermark, {below});
     node->schema = below->schema;
-    node->qualifier = below->qualifier;
+    node->qualifiers = below->qualifiers;
     node->column = column;
     node->event_times = {column};
     node->delay_milliseconds = plan.delay_milliseconds;
@@ -187,11 +191,20 @@ class Analyser {
     return resolve_union(std::move(inputs));
   }
 
+  ResolvedPtr join(const LogicalPlan& plan) {
+    // Only a join of two streams keeps state.
+    const auto stateful = plan.inputs[0]->streaming() && plan.inputs[1]->streaming();
+    Identity id;
+    if (stateful) id = identity(plan, operators_);
+    const auto left = resolve(plan.inputs[0]);
+    return resolve_join(plan, left, resolve(plan.inputs[1]), id);
+  }
+
   static ResolvedPtr sort(const LogicalPlan& plan, const ResolvedPtr& below) {
     auto node = node_above(ResolvedPlan::Kind::sort, {below});
     node->schema = below->schema;
     node->event_times = below->event_times;
-    node->qualifier = below->qualifier;
+    node->qualifiers = below->qualifiers;
     for (const auto& key : plan.expressions) {
       const auto sorted = key.node().kind == ExpressionNode::Kind::sort;
       node->expressions.push_back(
@@ -203,14 +216,23 @@ class Analyser {
 
   static ResolvedPtr alias(const LogicalPlan& plan, const ResolvedPtr& below) {
     auto node = std::make_shared<ResolvedPlan>(*below);
-    node->qualifier = plan.column;
+    node->qualifiers.assign(below->schema.size(), plan.column);
     return node;
   }
 
   static ResolvedPtr with_column(const LogicalPlan& plan, const ResolvedPtr& below) {
-    auto item = item_of(plan.expressions[0], *below, "with_column");
-    item.name = plan.column;
+    const auto& value = plan.expressions[0];
     auto items = all_columns(*below);
+    auto input = below;
+    Item item;
+    if (is_call(value, "window")) {
+      input = add_window(below, value, "with_column");
+      item = column_item(static_cast<std::uint32_t>(input->schema.size() - 1), *input);
+    } else {
+      item = item_of(value, *below, "with_column");
+    }
+    item.name = plan.column;
+    item.qualifier.clear();
     const auto place = std::find_if(items.begin(), items.end(), [&](const Item& other) {
       return same_name(other.name, plan.column);
     });
@@ -219,7 +241,7 @@ class Analyser {
     } else {
       *place = std::move(item);
     }
-    return project_items(below, std::move(items));
+    return project_items(input, std::move(items));
   }
 
   static ResolvedPtr rename(const LogicalPlan& plan, const ResolvedPtr& below) {

@@ -44,6 +44,7 @@ struct Item {
   std::string name;
   BoundPtr value;
   bool event_time = false;
+  std::string qualifier = {};  ///< its side, if `as` named one
 };
 /// Index of a column by its name, also "side.name". Throws where there is none or more than one.
 std::uint32_t column_of(std::string_view name, const ResolvedPlan& input, std::string_view where);
@@ -75,6 +76,32 @@ struct Identity {
   std::uint32_t place = 0;
 };
 
+// Windows (analyse_windows.cpp).
+struct Window {
+  std::int64_t size = 0;  ///< µs, as the two below
+  std::int64_t slide = 0;
+  std::int64_t start = 0;
+};
+[[noreturn]] void bad_window(const Expression& window, std::string_view where,
+                             const std::string& problem);
+Window window_of(const Expression& expression, std::string_view where);
+/// The timestamp that a window is over, as a column of its own or the input's.
+Item window_item(const Expression& expression, const ResolvedPlan& input, std::string_view where);
+/// `below` with the windows over `time_column` behind its columns.
+std::shared_ptr<ResolvedPlan> windows_above(const ResolvedPtr& below, ResolvedPlan::Kind kind,
+                                            std::uint32_t time_column, const std::string& name);
+/// The input's columns first, the windows of the call window(…) last.
+ResolvedPtr add_window(const ResolvedPtr& input, const Expression& expression,
+                       std::string_view where);
+/// Keys of an operator as columns: the input grown by those that are computed, and a window among
+/// them. `where` names the operator in messages.
+struct KeyColumns {
+  ResolvedPtr below;
+  std::vector<std::uint32_t> columns;
+};
+KeyColumns resolve_keys(const std::vector<Expression>& keys, const ResolvedPtr& input,
+                        std::string_view where);
+
 // Operators with a file of their own.
 ResolvedPtr resolve_select(const LogicalPlan& plan, const ResolvedPtr& input);
 ResolvedPtr explode_column(const ResolvedPtr& input, std::vector<Item> kept, const Item& array,
@@ -83,11 +110,17 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
                                    const Identity& identity);
 ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
                                 const Identity& identity);
+ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
+                          const Identity& identity);
+/// Throws where a top_n cannot run in that output mode, or not below that operator.
+void check_top_n(const ResolvedPlan& plan, OutputMode mode);
 ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
                           const Identity& identity);
 /// `identity`: of one that keeps state.
 ResolvedPtr resolve_operation(const LogicalPlan& plan, std::vector<ResolvedPtr> inputs,
                               const std::optional<Identity>& identity);
+ResolvedPtr resolve_join(const LogicalPlan& plan, const ResolvedPtr& left, const ResolvedPtr& right,
+                         const Identity& identity);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
 
 }  // namespace libstream::analysis

@@ -42,7 +42,7 @@ std::string types_text(std::span<const BoundPtr> arguments) {
 
 class Binder {
  public:
-  explicit Binder(const Schema& schema) : schema_(schema) {}
+  Binder(const Schema& schema, const ColumnLookup& lookup) : schema_(schema), lookup_(lookup) {}
 
   BoundPtr bind(const Expression& expression) {
     if (++depth_ > depth_limit) {
@@ -79,13 +79,13 @@ class Binder {
   }
 
   BoundPtr column(const std::string& name) {
-    if (const auto index = schema_.find(name)) return at(*index);
+    if (const auto index = lookup_(name)) return at(*index);
     const auto parts = split_path(name);
     // The longest path that is a column; what follows are fields of structures.
     for (std::size_t count = parts.size(); count > 0; --count) {
       std::string path = parts[0];
       for (std::size_t i = 1; i < count; ++i) path += "." + parts[i];
-      const auto index = schema_.find(path);
+      const auto index = lookup_(path);
       if (!index) continue;
       BoundPtr result = at(*index);
       for (std::size_t i = count; i < parts.size(); ++i) result = field(result, parts[i]);
@@ -290,13 +290,18 @@ class Binder {
   }
 
   const Schema& schema_;
+  const ColumnLookup& lookup_;
   int depth_ = 0;
 };
 
 }  // namespace
 
 BoundPtr bind(const Expression& expression, const Schema& schema) {
-  return Binder(schema).bind(expression);
+  return bind(expression, schema, [&](std::string_view name) { return schema.find(name); });
+}
+
+BoundPtr bind(const Expression& expression, const Schema& schema, const ColumnLookup& lookup) {
+  return Binder(schema, lookup).bind(expression);
 }
 
 BoundPtr bound_column(std::uint32_t index, const Field& field) {

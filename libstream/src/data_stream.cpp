@@ -12,6 +12,22 @@ std::shared_ptr<LogicalPlan> node(LogicalPlan::Kind kind, std::vector<PlanPtr> i
   return plan;
 }
 
+void check_bounded(const LogicalPlan& plan, const std::string& what) {
+  if (!plan.streaming()) return;
+  throw Error(ErrorCode::analysis, "REFRESH_OF_A_STREAM",
+              what +
+                  ": this reads a stream, which is read on and on; only what begins with read() "
+                  "has a version to keep");
+}
+
+/// The plan with its sources looked at so.
+PlanPtr with_refresh(const PlanPtr& plan, const Refresh& refresh) {
+  auto copy = std::make_shared<LogicalPlan>(*plan);
+  if (copy->kind == LogicalPlan::Kind::source) copy->source.refresh = refresh;
+  for (auto& input : copy->inputs) input = with_refresh(input, refresh);
+  return copy;
+}
+
 std::vector<Expression> plain(std::vector<ColumnArgument> columns) {
   return {columns.begin(), columns.end()};
 }
@@ -99,6 +115,16 @@ DataStream DataStream::limit(std::int64_t rows) const {
   return {runtime_, std::move(plan)};
 }
 
+DataStream DataStream::top_n(std::int64_t n, std::vector<ColumnArgument> order,
+                             std::vector<ColumnArgument> partition_by, Ties ties) const {
+  auto plan = node(LogicalPlan::Kind::top_n, {plan_});
+  plan->count = n;
+  plan->keys = plain(std::move(partition_by));
+  plan->expressions = plain(std::move(order));
+  plan->ties = ties == Ties::keep;
+  return {runtime_, std::move(plan)};
+}
+
 DataStream DataStream::union_all(const DataStream& other) const {
   return {runtime_, node(LogicalPlan::Kind::union_all, {plan_, other.plan_})};
 }
@@ -127,6 +153,25 @@ DataStream DataStream::apply(std::shared_ptr<const Operation> operation,
   auto plan = node(LogicalPlan::Kind::operation, std::move(inputs));
   plan->custom = std::move(operation);
   return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::cache() const {
+  check_bounded(*plan_, "cache");
+  return {runtime_, with_refresh(plan_, {Refresh::Kind::once, 0})};
+}
+
+DataStream DataStream::refresh(std::chrono::milliseconds interval) const {
+  check_bounded(*plan_, "refresh");
+  if (interval.count() <= 0) {
+    throw Error(ErrorCode::invalid_argument,
+                "refresh: the interval is " + std::to_string(interval.count()) +
+                    " ms, but must be above 0; leave refresh out to look before each epoch");
+  }
+  return {runtime_, with_refresh(plan_, {Refresh::Kind::interval, interval.count()})};
+}
+
+DataStream DataStream::refresh(std::string_view interval) const {
+  return refresh(std::chrono::milliseconds(parse_duration(interval) / 1000));
 }
 
 DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {

@@ -8,8 +8,9 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 5> query_options{
-    "noDataEpochs", "watermarkPolicy", "snapshotEpochs", "snapshotBytes", "restarts"};
+constexpr std::array<std::string_view, 9> query_options{
+    "eventTime",      "idleTimeout",   "noDataEpochs", "watermarkPolicy", "slidingWindows",
+    "snapshotEpochs", "snapshotBytes", "restarts",     "broadcastLimit"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),
@@ -47,6 +48,11 @@ DataStreamWriter& DataStreamWriter::checkpoint(std::shared_ptr<CheckpointRoot> r
 }
 DataStreamWriter& DataStreamWriter::query_name(std::string_view name) {
   spec_.name = name;
+  return *this;
+}
+DataStreamWriter& DataStreamWriter::event_time(EventTimeRule rule) {
+  spec_.options.set("eventTime",
+                    rule == EventTimeRule::per_epoch ? "perEpoch" : "perSourcePartition");
   return *this;
 }
 DataStreamWriter& DataStreamWriter::scheduler_pool(std::string_view name) {

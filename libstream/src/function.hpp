@@ -2,6 +2,7 @@
 
 #include <libstream/bound_expression.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -92,6 +93,30 @@ class Function {
 
 inline constexpr std::size_t any_number = 1000;
 
+/// Adds rows to a part of the function table.
+class TableBuilder {
+ public:
+  Function& add(std::string_view name, std::string_view usage, std::size_t least, std::size_t most,
+                std::optional<Signature> (*resolve)(std::span<const BoundPtr>),
+                Kernel (*kernel)(std::span<const BoundPtr>, const DataType&)) {
+    Function row;
+    row.name = name;
+    row.usage = usage;
+    row.min_arguments = least;
+    row.max_arguments = most;
+    row.resolve = resolve;
+    row.kernel = kernel;
+    rows_.push_back(row);
+    return rows_.back();
+  }
+  /// The row added last.
+  Function& back() { return rows_.back(); }
+  std::vector<Function> take() { return std::move(rows_); }
+
+ private:
+  std::vector<Function> rows_;
+};
+
 /// The row of that name (lower-case), nullptr if none.
 const Function* find_function(std::string_view name);
 
@@ -130,6 +155,11 @@ DataType bounded_decimal(int precision, int scale);
 /// The decimal type that holds every value of a whole-number type (of a literal: its digits).
 DataType decimal_for(const BoundExpression& argument);
 DataType decimal_for(const DataType& type);
+
+/// Which column of the schema a name (without the fields of structures) stands for, if any.
+using ColumnLookup = std::function<std::optional<std::size_t>(std::string_view name)>;
+/// `bind` where names are more than those of the schema.
+BoundPtr bind(const Expression& expression, const Schema& schema, const ColumnLookup& lookup);
 
 /// The value of a bound expression without columns; throws its Error(data).
 Value constant_value(const BoundPtr& expression);

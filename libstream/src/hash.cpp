@@ -140,7 +140,9 @@ void hash_keys(const Batch& batch, std::span<const std::uint32_t> key_columns,
                 [out](std::size_t i, std::uint64_t hash) { out[i] = hash; });
   for (std::size_t k = 1; k < key_columns.size(); ++k) {
     for_each_hash(*batch.columns[key_columns[k]], [out](std::size_t i, std::uint64_t hash) {
-      out[i] = mix(out[i] ^ hash, combine_key);
+      // Turned, as the first column's is the hash of a value too: (a, b) is not (b, a), and the
+      // keys (a, a) do not meet at zero.
+      out[i] = mix(std::rotl(out[i], 23) ^ hash, combine_key);
     });
   }
 }

@@ -46,6 +46,9 @@ std::string describe(const LogicalPlan& plan) {
              (plan.within_watermark ? " within the watermark" : "");
     case Kind::limit:
       return "limit " + std::to_string(plan.count);
+    case Kind::top_n:
+      return "top " + std::to_string(plan.count) + (plan.ties ? " with ties" : "") + " by [" +
+             list_of(plan.keys) + "] in the order " + list_of(plan.expressions);
     case Kind::sort:
       return "sort " + list_of(plan.expressions);
     case Kind::alias:

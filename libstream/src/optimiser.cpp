@@ -1,5 +1,6 @@
 #include "analysis.hpp"
 #include "function.hpp"
+#include "optimise_join.hpp"
 #include "prune_columns.hpp"
 
 #include <libstream/optimiser.hpp>
@@ -40,6 +41,13 @@ ResolvedPtr fold(const ResolvedPtr& plan) {
     for (auto& argument : aggregate.arguments) argument = fold_constants(argument);
     if (aggregate.filter) aggregate.filter = fold_constants(aggregate.filter);
   }
+  if (copy->join) {
+    auto join = *copy->join;
+    for (auto* condition : {&join.left.filter, &join.right.filter, &join.condition}) {
+      if (*condition) *condition = fold_constants(*condition);
+    }
+    copy->join = std::make_shared<const JoinPlan>(std::move(join));
+  }
   if (copy->kind == Kind::filter && is_true(*copy->expressions[0])) return copy->inputs[0];
   return copy;
 }
@@ -53,6 +61,12 @@ class FilterPush {
     if (plan->kind == Kind::source) return plan;
     auto copy = std::make_shared<ResolvedPlan>(*plan);
     for (auto& input : copy->inputs) input = run(input);
+    if (copy->kind == Kind::windows || copy->kind == Kind::sessions) {
+      // They drop rows whose time is null: a join below need not keep them.
+      auto& below = copy->inputs[0];
+      if (stands_on_join(*below)) below = sink(not_null(copy->column, *below), below);
+    }
+    if (copy->kind == Kind::join && !keeps_late_rows(*copy)) filter_inputs(*copy);
     if (copy->kind != Kind::filter || !is_deterministic(*copy->expressions[0])) return copy;
     return sink(copy->expressions[0], copy->inputs[0]);
   }
@@ -62,17 +76,80 @@ class FilterPush {
     auto node = analysis::node_above(Kind::filter, {input});
     node->schema = input->schema;
     node->event_times = input->event_times;
+    node->qualifiers = input->qualifiers;
     node->expressions = {condition};
     return node;
   }
 
   /// The filter as far below the top of `input` as the rules let it go.
   ResolvedPtr sink(const BoundPtr& condition, const ResolvedPtr& input) const {
+    auto narrowed = input;
+    narrow_join(condition, narrowed);
+    if (narrowed != input) return sink(condition, narrowed);
     if (!passes(*condition, *input)) return filter_above(condition, input);
     auto copy = std::make_shared<ResolvedPlan>(*input);
+    if (input->kind == Kind::join) {
+      sink_into_join(condition, *copy);
+      return copy;
+    }
     const auto below = over_inputs(condition, *input);
     for (auto& side : copy->inputs) side = sink(below, side);
     return copy;
+  }
+
+  /// The late rows of a join must be all those that the user's plan brings to it.
+  bool keeps_late_rows(const ResolvedPlan& join) const {
+    return options_.late_rows && drops_late_rows(join);
+  }
+
+  void filter_inputs(ResolvedPlan& join) const {
+    auto filters = filters_below(join);
+    for (const auto& condition : filters.left) join.inputs[0] = sink(condition, join.inputs[0]);
+    for (const auto& condition : filters.right) join.inputs[1] = sink(condition, join.inputs[1]);
+    analysis::set_join(join, std::move(filters.join));
+  }
+
+  static bool stands_on_join(const ResolvedPlan& plan) {
+    if (plan.kind == Kind::project || plan.kind == Kind::filter) {
+      return stands_on_join(*plan.inputs[0]);
+    }
+    return plan.kind == Kind::join;
+  }
+
+  /// Looks for an outer join below that need not be one because of the condition above `plan`.
+  void narrow_join(const BoundPtr& condition, ResolvedPtr& plan) const {
+    if (plan->kind == Kind::join) {
+      const auto type = type_below(*condition, *plan);
+      if (type == plan->join->type || keeps_late_rows(*plan)) return;
+      auto copy = std::make_shared<ResolvedPlan>(*plan);
+      auto join = *plan->join;
+      join.type = type;
+      analysis::set_join(*copy, std::move(join));
+      filter_inputs(*copy);
+      plan = copy;
+    } else if (plan->kind == Kind::project || plan->kind == Kind::filter) {
+      auto below = plan->inputs[0];
+      narrow_join(over_inputs(condition, *plan), below);
+      if (below == plan->inputs[0]) return;
+      auto copy = std::make_shared<ResolvedPlan>(*plan);
+      copy->inputs[0] = below;
+      plan = copy;
+    }
+  }
+
+  void sink_into_join(const BoundPtr& condition, ResolvedPlan& join) const {
+    const auto place = place_in_join(*condition, join);
+    if (place == FilterPlace::condition) {
+      auto plan = *join.join;
+      const auto more = over_pair(condition, join);
+      plan.condition = plan.condition ? both(plan.condition, more) : more;
+      analysis::set_join(join, std::move(plan));
+    } else {
+      auto& side = join.inputs[place == FilterPlace::left ? 0 : 1];
+      side = sink(over_side(condition, join, place), side);
+    }
+    // Equal keys carry the new condition over to the other side.
+    filter_inputs(join);
   }
 
   /// True for a filter on the event time that could sink no further than its watermark. All others
@@ -118,9 +195,16 @@ class FilterPush {
       case Kind::aggregate:
         return !can_fail && !options_.late_rows && !columns.empty() &&
                columns.back() < node.keys.size();
+      case Kind::top_n:
+        return !can_fail && !options_.late_rows && !columns.empty() &&
+               std::all_of(columns.begin(), columns.end(), [&](std::uint32_t column) {
+                 return std::find(node.keys.begin(), node.keys.end(), column) != node.keys.end();
+               });
       case Kind::sort:
         return !can_fail;
       case Kind::join:
+        return !can_fail && !keeps_late_rows(node) &&
+               place_in_join(condition, node) != FilterPlace::above;
       case Kind::operation:
         return false;
     }

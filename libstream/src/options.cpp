@@ -1,4 +1,5 @@
 #include <libstream/error.hpp>
+#include <libstream/event_time.hpp>
 #include <libstream/options.hpp>
 #include <libstream/schema.hpp>
 #include <libstream/time.hpp>
@@ -92,6 +93,14 @@ void Options::check_known(std::initializer_list<std::string_view> known,
     if (!similar.empty()) message += "; did you mean \"" + similar.front() + "\"?";
     throw Error(ErrorCode::invalid_argument, message);
   }
+}
+
+EventTimeRule event_time_rule(const Options& options) {
+  const auto text = options.get("eventTime", "perEpoch");
+  if (same_name(text, "perEpoch")) return EventTimeRule::per_epoch;
+  if (same_name(text, "perSourcePartition")) return EventTimeRule::per_source_partition;
+  throw Error(ErrorCode::invalid_argument,
+              "option eventTime is \"" + text + "\", but can be perEpoch or perSourcePartition");
 }
 
 }  // namespace libstream

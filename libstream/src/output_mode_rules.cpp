@@ -153,8 +153,22 @@ void check_groups(const ResolvedPlan& plan, OutputMode mode) {
   }
 }
 
+void check_join(const ResolvedPlan& plan, OutputMode mode) {
+  if (mode == OutputMode::append || !plan.inputs[0]->streaming || !plan.inputs[1]->streaming) {
+    return;
+  }
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       "the " + std::string(to_string(plan.join->type)) +
+           " join of two streams is supported in output mode append only, not in " +
+           std::string(to_string(mode)) +
+           ": its pairs are never revised; use append, with a watermark and a window in the keys "
+           "of aggregations above it, or write the pairs out and aggregate them in another query");
+}
+
 void check(const ResolvedPlan& plan, OutputMode mode) {
   if (plan.kind == Kind::operation) check_operation(*plan.operation, mode);
+  if (plan.kind == Kind::join) check_join(plan, mode);
+  analysis::check_top_n(plan, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);
   if (plan.kind == Kind::deduplicate) check_deduplicate(plan, mode);
   if (plan.kind == Kind::limit) check_limit(mode);

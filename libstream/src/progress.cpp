@@ -54,6 +54,9 @@ json::array state_operators_json(const QueryProgress& progress) {
     entry["memoryUsedBytes"] = op.memory_used_bytes;
     entry["numShufflePartitions"] = op.partitions;
     entry["numStateStoreInstances"] = op.partitions;
+    json::object custom;
+    for (const auto& metric : op.custom_metrics) custom[metric.first] = metric.second;
+    entry["customMetrics"] = std::move(custom);
     result.push_back(std::move(entry));
   }
   return result;

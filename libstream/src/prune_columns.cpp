@@ -1,6 +1,6 @@
 #include "prune_columns.hpp"
 
-#include "analysis.hpp"
+#include "analyse_join.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -40,6 +40,16 @@ std::vector<std::uint32_t> moved(const std::vector<std::uint32_t>& columns,
   return result;
 }
 
+std::vector<std::string> moved(const std::vector<std::string>& names,
+                               const std::vector<std::uint32_t>& place, std::size_t count) {
+  if (names.empty()) return {};
+  std::vector<std::string> result(count);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (place[i] != gone) result[place[i]] = names[i];
+  }
+  return result;
+}
+
 bool is_identity(const ResolvedPlan& project) {
   const auto& input = *project.inputs[0];
   if (project.expressions.size() != input.schema.size()) return false;
@@ -73,6 +83,8 @@ class Pruning {
       case Kind::windows:
       case Kind::sessions:
         return windows(*plan, wanted);
+      case Kind::top_n:
+        return ranked(*plan, wanted);
       case Kind::deduplicate:
         return deduplicate(*plan, wanted);
       case Kind::aggregate:
@@ -82,7 +94,7 @@ class Pruning {
       case Kind::operation:
         return unite(*plan);
       case Kind::join:
-        break;
+        return join(*plan, wanted);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -104,10 +116,12 @@ class Pruning {
     copy->expressions.clear();
     std::vector<std::uint32_t> place(wanted.size(), gone);
     std::vector<Field> fields;
+    copy->qualifiers.clear();
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (!wanted[i]) continue;
       place[i] = static_cast<std::uint32_t>(fields.size());
       fields.push_back(plan.schema[i]);
+      if (!plan.qualifiers.empty()) copy->qualifiers.push_back(plan.qualifiers[i]);
       copy->expressions.push_back(remap_columns(plan.expressions[i], input.place));
     }
     copy->schema = Schema(std::move(fields));
@@ -124,6 +138,7 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     copy->event_times = moved(plan.event_times, input.place);
     if (plan.kind == Kind::watermark) copy->column = input.place[plan.column];
     for (auto& expression : copy->expressions) {
@@ -143,6 +158,7 @@ class Pruning {
     copy->inputs = {input.plan};
     copy->column = input.place[plan.column];
     copy->keep.clear();
+    copy->qualifiers.clear();
     std::vector<std::uint32_t> place(plan.schema.size(), gone);
     std::vector<Field> fields;
     for (std::size_t i = 0; i < plan.keep.size(); ++i) {
@@ -176,6 +192,7 @@ class Pruning {
     fields.push_back(plan.schema[plan.schema.size() - 1]);
     copy->schema = Schema(std::move(fields));
     copy->event_times = moved(plan.event_times, input.place);
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     return {copy, std::move(input.place)};
   }
 
@@ -199,7 +216,7 @@ class Pruning {
 
   /// The late rows go out as they came in.
   bool keeps_late_rows(const ResolvedPlan& plan) const {
-    return options_.late_rows && drops_late_rows(plan) && !tested_for_lateness(*plan.inputs[0]);
+    return options_.late_rows && finds_late_rows(plan);
   }
 
   Pruned deduplicate(const ResolvedPlan& plan, Columns wanted) const {
@@ -210,9 +227,27 @@ class Pruning {
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
     copy->schema = input.plan->schema;
+    copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     copy->event_times = moved(plan.event_times, input.place);
     for (auto& key : copy->keys) key = input.place[key];
     if (plan.event_column) copy->event_column = input.place[*plan.event_column];
+    return {copy, std::move(input.place)};
+  }
+
+  Pruned ranked(const ResolvedPlan& plan, Columns wanted) const {
+    if (keeps_late_rows(plan)) wanted = all(wanted.size());
+    for (const auto key : plan.keys) wanted[key] = true;
+    for (const auto& expression : plan.expressions) read(expression, wanted);
+    // The rows are kept: what nobody reads is worth a projection.
+    auto input = narrow(run(plan.inputs[0], wanted), wanted);
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    copy->inputs = {input.plan};
+    copy->schema = input.plan->schema;
+    copy->event_times = moved(plan.event_times, input.place);
+    for (auto& key : copy->keys) key = input.place[key];
+    for (auto& expression : copy->expressions) {
+      expression = remap_columns(expression, input.place);
+    }
     return {copy, std::move(input.place)};
   }
 
@@ -235,6 +270,51 @@ class Pruning {
     }
     // Aggregates that nobody reads stay: the state must not depend on what stands above.
     return {copy, identity(plan.schema.size())};
+  }
+
+  Pruned join(const ResolvedPlan& plan, Columns wanted) const {
+    const auto& join = *plan.join;
+    const auto width = plan.inputs[0]->schema.size();
+    if (std::find(wanted.begin(), wanted.end(), true) == wanted.end()) wanted[0] = true;
+    Columns read_pair(width + plan.inputs[1]->schema.size(), keeps_late_rows(plan));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i]) read_pair[join.output[i]] = true;
+    }
+    if (join.condition) read(join.condition, read_pair);
+
+    auto pruned = join;
+    std::vector<std::uint32_t> pair_place;
+    auto copy = std::make_shared<ResolvedPlan>(plan);
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto& side = i == 0 ? pruned.left : pruned.right;
+      const auto begin = read_pair.begin() + static_cast<std::ptrdiff_t>(i * width);
+      Columns below(begin, begin + static_cast<std::ptrdiff_t>(plan.inputs[i]->schema.size()));
+      for (const auto key : side.keys) below[key] = true;
+      if (side.event_column) below[*side.event_column] = true;
+      if (side.filter) read(side.filter, below);
+      auto input = run(plan.inputs[i], below);
+      // What is kept in memory is worth a projection.
+      const auto kept = plan.inputs[1 - i]->streaming || !plan.inputs[i]->streaming;
+      if (kept && std::find(below.begin(), below.end(), true) != below.end()) {
+        input = narrow(std::move(input), below);
+      }
+      for (auto& key : side.keys) key = input.place[key];
+      if (side.filter) side.filter = remap_columns(side.filter, input.place);
+      const auto shift = i == 0 ? 0U : static_cast<std::uint32_t>(copy->inputs[0]->schema.size());
+      for (const auto place : input.place)
+        pair_place.push_back(place == gone ? gone : place + shift);
+      copy->inputs[i] = input.plan;
+    }
+    if (pruned.condition) pruned.condition = remap_columns(pruned.condition, pair_place);
+    pruned.output.clear();
+    std::vector<std::uint32_t> place(wanted.size(), gone);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (!wanted[i]) continue;
+      place[i] = static_cast<std::uint32_t>(pruned.output.size());
+      pruned.output.push_back(pair_place[join.output[i]]);
+    }
+    analysis::set_join(*copy, std::move(pruned));
+    return {copy, std::move(place)};
   }
 
   Pruned unite(const ResolvedPlan& plan) const {

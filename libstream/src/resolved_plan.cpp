@@ -47,12 +47,20 @@ std::string aggregation(const ResolvedPlan& plan) {
          (plan.time_key ? ", event time in " + plan.schema[*plan.time_key].name : "");
 }
 
-std::string sorting(const ResolvedPlan& plan) {
-  std::string text = "sort ";
+std::string order_of(const ResolvedPlan& plan) {
+  std::string text;
   for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
     text += (i == 0 ? "" : ", ") + plan.expressions[i]->text + (plan.descending[i] ? " DESC" : "");
   }
   return text;
+}
+
+std::string ranking(const ResolvedPlan& plan) {
+  std::string keys;
+  for (const auto key : plan.keys) keys += (keys.empty() ? "" : ", ") + column_name(plan, key);
+  return "top " + std::to_string(plan.count) + (plan.ties ? " with ties" : "") + " by [" + keys +
+         "] in the order " + order_of(plan) +
+         (plan.time_key ? ", event time in " + column_name(plan, plan.keys[*plan.time_key]) : "");
 }
 
 std::string deduplication(const ResolvedPlan& plan) {
@@ -61,6 +69,20 @@ std::string deduplication(const ResolvedPlan& plan) {
   return "deduplicate by [" + keys + "]" +
          (plan.within_watermark ? " within " + duration_text(plan.delay_milliseconds * 1000) : "") +
          (plan.event_column ? ", event time in " + column_name(plan, *plan.event_column) : "");
+}
+
+std::string joining(const ResolvedPlan& plan) {
+  const auto& join = *plan.join;
+  std::string on;
+  const auto add = [&](const std::string& part) { on += (on.empty() ? " on " : " AND ") + part; };
+  for (std::size_t i = 0; i < join.left.keys.size(); ++i) {
+    add(plan.inputs[0]->schema[join.left.keys[i]].name + (join.null_safe[i] ? " <=> " : " = ") +
+        plan.inputs[1]->schema[join.right.keys[i]].name);
+  }
+  for (const auto& part : {join.left.filter, join.right.filter, join.condition}) {
+    if (part) add(part->text);
+  }
+  return std::string(to_string(join.type)) + " join" + on;
 }
 
 std::string describe(const ResolvedPlan& plan) {
@@ -94,11 +116,13 @@ std::string describe(const ResolvedPlan& plan) {
     case Kind::union_all:
       return "union";
     case Kind::sort:
-      return sorting(plan);
+      return "sort " + order_of(plan);
+    case Kind::top_n:
+      return ranking(plan);
     case Kind::operation:
       return plan.operation->name;
     case Kind::join:
-      return std::string(to_string(plan.join->type)) + " join";
+      return joining(plan);
   }
   return "";
 }
@@ -124,7 +148,10 @@ std::string to_text(const ResolvedPlan& plan) {
 
 bool drops_late_rows(const ResolvedPlan& plan) {
   return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
-         (plan.kind == Kind::deduplicate && plan.event_column.has_value());
+         (plan.kind == Kind::top_n && plan.time_key.has_value()) ||
+         (plan.kind == Kind::deduplicate && plan.event_column.has_value()) ||
+         (plan.kind == Kind::join &&
+          (plan.join->left.event_column || plan.join->right.event_column));
 }
 
 bool tested_for_lateness(const ResolvedPlan& plan) {
@@ -132,6 +159,12 @@ bool tested_for_lateness(const ResolvedPlan& plan) {
          (!plan.inputs.empty() &&
           std::all_of(plan.inputs.begin(), plan.inputs.end(),
                       [](const ResolvedPtr& input) { return tested_for_lateness(*input); }));
+}
+
+bool finds_late_rows(const ResolvedPlan& plan) {
+  return drops_late_rows(plan) &&
+         !std::all_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const ResolvedPtr& input) { return tested_for_lateness(*input); });
 }
 
 bool has_aggregate(const ResolvedPlan& plan) {

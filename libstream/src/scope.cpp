@@ -1,4 +1,5 @@
 #include "analysis.hpp"
+#include "function.hpp"
 
 #include <algorithm>
 
@@ -16,27 +17,44 @@ std::vector<std::string> names_of(const Schema& schema) {
   return names;
 }
 
-std::size_t count_of(std::string_view name, const Schema& schema) {
-  return static_cast<std::size_t>(
-      std::count_if(schema.begin(), schema.end(),
-                    [&](const Field& field) { return same_name(field.name, name); }));
+/// True where `name` is "side.name" of the column.
+bool names_side(std::string_view name, const ResolvedPlan& input, std::size_t column) {
+  if (input.qualifiers.empty() || input.qualifiers[column].empty()) return false;
+  const auto& side = input.qualifiers[column];
+  return name.size() > side.size() + 1 && name[side.size()] == '.' &&
+         same_name(name.substr(0, side.size()), side) &&
+         same_name(name.substr(side.size() + 1), input.schema[column].name);
 }
 
-/// The name without the side that `as` gave to the input.
-std::string_view unqualified(std::string_view name, const ResolvedPlan& input) {
-  const auto& side = input.qualifier;
-  if (side.empty() || name.size() < side.size() + 2 || name[side.size()] != '.' ||
-      !same_name(name.substr(0, side.size()), side) || input.schema.find(name) ||
-      input.schema.find(side)) {
-    return name;
+[[noreturn]] void fail_ambiguous(std::string_view name, const ResolvedPlan& input,
+                                 const std::vector<std::size_t>& found) {
+  std::set<std::string> sides;
+  std::string text;
+  for (const auto column : found) {
+    if (input.qualifiers.empty() || input.qualifiers[column].empty()) continue;
+    const auto full = input.qualifiers[column] + "." + input.schema[column].name;
+    if (sides.insert(full).second) text += (text.empty() ? "" : ", ") + full;
   }
-  return name.substr(side.size() + 1);
+  fail("AMBIGUOUS_REFERENCE",
+       "more than one column is called " + quoted(name) + " there; " +
+           (sides.size() == found.size() ? "say which: " + text
+                                         : "rename one of them below with .as(…)"));
 }
 
-void check_unambiguous(std::string_view name, const ResolvedPlan& input, std::string_view where) {
-  if (count_of(name, input.schema) < 2) return;
-  fail("AMBIGUOUS_REFERENCE", std::string(where) + ": more than one column is called " +
-                                  quoted(name) + " there; rename one of them below with .as(…)");
+/// The column of that name: "side.name" before a plain name.
+std::optional<std::size_t> find_column(std::string_view name, const ResolvedPlan& input) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < input.schema.size(); ++i) {
+    if (names_side(name, input, i)) found.push_back(i);
+  }
+  for (std::size_t i = 0; found.empty() && i < input.schema.size(); ++i) {
+    if (!same_name(input.schema[i].name, name)) continue;
+    for (; i < input.schema.size(); ++i) {
+      if (same_name(input.schema[i].name, name)) found.push_back(i);
+    }
+  }
+  if (found.size() > 1) fail_ambiguous(name, input, found);
+  return found.empty() ? std::nullopt : std::optional(found[0]);
 }
 
 void refuse(const Expression& part, std::string_view where) {
@@ -48,7 +66,9 @@ void refuse(const Expression& part, std::string_view where) {
   }
   if (is_call(part, "window") || is_call(part, "session_window")) {
     fail("WINDOW_NOT_ALLOWED",
-         std::string(where) + ": " + text + " can only be a key of group_by(…)");
+         std::string(where) + ": " + text +
+             (is_call(part, "window") ? " can only be a key of group_by(…) or a column of its own"
+                                      : " can only be a key of group_by(…)"));
   }
   if (is_generator(part)) {
     fail("GENERATOR_NOT_ALLOWED", std::string(where) + ": " + text +
@@ -88,9 +108,12 @@ std::string candidates(std::string_view name, const Schema& schema) {
 }
 
 std::uint32_t column_of(std::string_view name, const ResolvedPlan& input, std::string_view where) {
-  const auto own = unqualified(name, input);
-  check_unambiguous(own, input, where);
-  const auto index = input.schema.find(own);
+  std::optional<std::size_t> index;
+  try {
+    index = find_column(name, input);
+  } catch (const Error& error) {
+    throw Error(error.code(), error.error_class(), std::string(where) + ": " + error.what());
+  }
   if (!index) {
     fail("UNRESOLVED_COLUMN", std::string(where) + ": there is no column " + quoted(name) + "; " +
                                   candidates(name, input.schema));
@@ -105,16 +128,11 @@ BoundPtr bind_in(const Expression& expression, const ResolvedPlan& input, std::s
         if (is_call(part, "window_time") && part.node().arguments.size() == 1) {
           return window_time(part.node().arguments[0]);
         }
-        if (part.node().kind != Kind::column) return std::nullopt;
-        const auto own = unqualified(part.node().name, input);
-        check_unambiguous(own.substr(0, own.find('.')), input, where);
-        if (own == part.node().name) return std::nullopt;
-        auto copy = std::make_shared<ExpressionNode>(part.node());
-        copy->name = own;
-        return Expression(std::move(copy));
+        return std::nullopt;
       });
   try {
-    return bind(prepared, input.schema);
+    return bind(prepared, input.schema,
+                [&](std::string_view name) { return find_column(name, input); });
   } catch (const Error& error) {
     throw Error(error.code(), error.error_class(), std::string(where) + ": " + error.what());
   }
@@ -123,8 +141,12 @@ BoundPtr bind_in(const Expression& expression, const ResolvedPlan& input, std::s
 Item item_of(const Expression& expression, const ResolvedPlan& input, std::string_view where) {
   const auto& inner = without_alias(expression);
   Item item{derived_name(expression), bind_in(inner, input, where)};
-  item.event_time = item.value->kind == BoundExpression::Kind::column &&
-                    input.carries_event_time(item.value->column);
+  if (item.value->kind == BoundExpression::Kind::column) {
+    item.event_time = input.carries_event_time(item.value->column);
+    if (inner.node().kind == expression.node().kind && !input.qualifiers.empty()) {
+      item.qualifier = input.qualifiers[item.value->column];
+    }
+  }
   if (is_call(inner, "window_time") && inner.node().arguments.size() == 1) {
     const auto window = bind_in(inner.node().arguments[0], input, where);
     item.event_time = window->kind == BoundExpression::Kind::column && is_window(window->type) &&
@@ -135,7 +157,8 @@ Item item_of(const Expression& expression, const ResolvedPlan& input, std::strin
 
 Item column_item(std::uint32_t column, const ResolvedPlan& input) {
   const auto& field = input.schema[column];
-  return {field.name, bound_column(column, field), input.carries_event_time(column)};
+  return {field.name, bound_column(column, field), input.carries_event_time(column),
+          input.qualifiers.empty() ? "" : input.qualifiers[column]};
 }
 
 std::vector<Item> all_columns(const ResolvedPlan& input) {
@@ -149,9 +172,11 @@ std::vector<Item> star_items(const Expression& star, const ResolvedPlan& input) 
   if (star.node().kind == Kind::star && name.empty()) return all_columns(input);
   if (name == "*") return all_columns(input);
   const auto side = name.ends_with(".*") ? name.substr(0, name.size() - 2) : name;
-  if (!input.qualifier.empty() && same_name(side, input.qualifier) && !input.schema.find(side)) {
-    return all_columns(input);
+  std::vector<Item> of_side;
+  for (std::uint32_t i = 0; i < input.qualifiers.size(); ++i) {
+    if (same_name(side, input.qualifiers[i])) of_side.push_back(column_item(i, input));
   }
+  if (!of_side.empty()) return of_side;
   const auto column = column_of(side, input, "select");
   const auto& type = input.schema[column].type;
   if (type.id() != TypeId::structure) {
@@ -179,7 +204,10 @@ std::shared_ptr<ResolvedPlan> node_above(ResolvedPlan::Kind kind, std::vector<Re
 ResolvedPtr project_items(ResolvedPtr input, std::vector<Item> items) {
   auto plan = node_above(ResolvedPlan::Kind::project, {std::move(input)});
   std::vector<Field> fields;
+  const auto sided = std::any_of(items.begin(), items.end(),
+                                 [](const Item& item) { return !item.qualifier.empty(); });
   for (auto& item : items) {
+    if (sided) plan->qualifiers.push_back(item.qualifier);
     if (item.event_time) plan->event_times.push_back(static_cast<std::uint32_t>(fields.size()));
     fields.push_back({std::move(item.name), item.value->type, item.value->nullable});
     plan->expressions.push_back(std::move(item.value));

@@ -1,7 +1,9 @@
 #include <libstream/error.hpp>
 #include <libstream/state.hpp>
 
+#include <cstdint>
 #include <cstring>
+#include <sys/mman.h>
 #include <utility>
 
 namespace libstream {
@@ -61,16 +63,54 @@ class Cursor {
 }  // namespace
 
 void ChangelogWriter::put(std::uint32_t key_group, std::string_view key, std::string_view value) {
-  char* to = append(head_size + 2 * length_size + key.size() + value.size());
+  ++entries_;
+  char* to = extend(head_size + 2 * length_size + key.size() + value.size());
   write_bytes(write_bytes(write_head(to, 1, key_group), key), value);
 }
 
 void ChangelogWriter::erase(std::uint32_t key_group, std::string_view key) {
-  write_bytes(write_head(append(head_size + length_size + key.size()), 0, key_group), key);
+  ++entries_;
+  write_bytes(write_head(extend(head_size + length_size + key.size()), 0, key_group), key);
 }
 
-char* ChangelogWriter::append(std::size_t size) {
-  ++entries_;
+void ChangelogWriter::append(std::span<const std::uint32_t> key_groups, std::span<Part> keys,
+                             std::span<Part> values) {
+  const bool puts = !values.empty();
+  std::size_t size = keys.size() * (head_size + length_size) + values.size() * length_size;
+  for (const Part& key : keys) size += key.size;
+  for (const Part& value : values) size += value.size;
+  entries_ += keys.size();
+  char* to = extend(size);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    to = write_number(write_head(to, puts ? 1 : 0, key_groups[i]), keys[i].size);
+    keys[i].bytes = to;
+    to += keys[i].size;
+    if (!puts) continue;
+    values[i].bytes = write_number(to, values[i].size);
+    to = values[i].bytes + values[i].size;
+  }
+}
+
+void ChangelogWriter::append(ChangelogWriter&& other) {
+  entries_ += std::exchange(other.entries_, 0);
+  if (bytes_.empty()) {
+    bytes_.swap(other.bytes_);
+  } else {
+    bytes_ += other.bytes_;
+  }
+  other.bytes_.clear();
+}
+
+void ChangelogWriter::reserve(std::size_t bytes) {
+  bytes_.reserve(bytes);
+  // Fresh memory costs more than what is written there, on small pages. Only advice.
+  constexpr std::size_t page = std::size_t{2} << 20;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + bytes) / page * page;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+char* ChangelogWriter::extend(std::size_t size) {
   const std::size_t at = bytes_.size();
   bytes_.resize(at + size);
   return bytes_.data() + at;

@@ -1,6 +1,7 @@
 #include <libstream/error.hpp>
 #include <libstream/typed_stream.hpp>
 
+#include <algorithm>
 #include <exception>
 
 namespace libstream {
@@ -11,12 +12,13 @@ class TransformOperator final : public Operator {
   explicit TransformOperator(std::unique_ptr<BatchTransform> transform)
       : transform_(std::move(transform)) {}
 
-  void start(const EpochStart& /*epoch*/) override { filtered_ = 0; }
+  void start(const EpochStart& /*epoch*/) override { filtered_ = made_ = 0; }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
     BatchPtr result = transform_->run(*batch);
     const std::size_t rows = result == nullptr ? 0 : result->rows;
-    if (rows < batch->rows) filtered_ += batch->rows - rows;
+    (rows < batch->rows ? filtered_ : made_) +=
+        std::max(rows, batch->rows) - std::min(rows, batch->rows);
     if (result != nullptr) output.emit(std::move(result));
     return Flow::done;
   }
@@ -24,12 +26,14 @@ class TransformOperator final : public Operator {
   OperatorMetrics metrics() const override {
     OperatorMetrics metrics;
     metrics.filtered_rows = filtered_;
+    metrics.made_rows = made_;
     return metrics;
   }
 
  private:
   std::unique_ptr<BatchTransform> transform_;
   std::uint64_t filtered_ = 0;
+  std::uint64_t made_ = 0;
 };
 
 class TypedOperation final : public Operation {
@@ -44,6 +48,7 @@ class TypedOperation final : public Operation {
   OperationPlan plan(std::span<const OperationInput> inputs) const override {
     OperationPlan plan;
     plan.name = name_;
+    plan.accounts = true;
     plan.schema = output_;
     plan.columns = {columns_(inputs[0].schema)};
     plan.factory = [bind = bind_, schema = inputs[0].schema](

@@ -25,6 +25,7 @@ class AppendKeyOperation final : public Operation {
   OperationPlan plan(std::span<const OperationInput> inputs) const override {
     OperationPlan plan;
     plan.name = "group_by_key";
+    plan.accounts = true;
     auto fields = inputs[0].schema.fields();
     fields.insert(fields.end(), keys_.begin(), keys_.end());
     plan.schema = Schema(std::move(fields));

@@ -25,7 +25,7 @@ class AssignWindows final : public Operator {
                      "0 < slide <= size, |start| < slide");
   }
 
-  void start(const EpochStart&) override { filtered_ = 0; }
+  void start(const EpochStart&) override { filtered_ = made_ = 0; }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
     batch_ = without_null_times(std::move(batch));
@@ -52,6 +52,7 @@ class AssignWindows final : public Operator {
   OperatorMetrics metrics() const override {
     OperatorMetrics metrics;
     metrics.filtered_rows = filtered_;
+    metrics.made_rows = made_;
     return metrics;
   }
 
@@ -118,8 +119,10 @@ class AssignWindows final : public Operator {
         if (time >= begin + spec_.size) continue;
         parents_.push_back(static_cast<std::uint32_t>(next_row_));
         starts_.push_back(begin);
+        ++made_;
       }
       if (next_window_ < most) return;
+      --made_;  // every time lies in one window at least
       ++next_row_;
       next_window_ = 0;
     }
@@ -146,6 +149,7 @@ class AssignWindows final : public Operator {
   std::vector<std::uint32_t> parents_;
   std::vector<EventTime> starts_;
   std::uint64_t filtered_ = 0;
+  std::uint64_t made_ = 0;  ///< copies beyond the first of a row
 };
 
 }  // namespace

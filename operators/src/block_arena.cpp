@@ -41,6 +41,7 @@ std::byte* BlockArena::allocate(std::size_t size) {
   return result;
 }
 
+// A long text stands behind a word with its place in the list, so that it is found again at once.
 TextArena::~TextArena() {
   for (char* text : long_) std::free(text);
 }
@@ -48,11 +49,13 @@ TextArena::~TextArena() {
 char* TextArena::allocate(std::size_t size) {
   const std::size_t index = (size + step - 1) / step;
   if (index >= classes) {
-    auto* text = static_cast<char*>(std::malloc(size));
+    auto* text = static_cast<char*>(std::malloc(step + size));
     if (text == nullptr) throw std::bad_alloc();
+    const std::size_t place = long_.size();
+    std::memcpy(text, &place, sizeof place);
     long_.push_back(text);
     long_bytes_ += size;
-    return text;
+    return text + step;
   }
   if (Link* link = free_[index]) {
     free_[index] = link->next;
@@ -64,8 +67,11 @@ char* TextArena::allocate(std::size_t size) {
 void TextArena::release(char* text, std::size_t size) {
   const std::size_t index = (size + step - 1) / step;
   if (index >= classes) {
-    const auto found = std::find(long_.begin(), long_.end(), text);
-    *found = long_.back();
+    text -= step;
+    std::size_t place;
+    std::memcpy(&place, text, sizeof place);
+    std::memcpy(long_.back(), &place, sizeof place);
+    long_[place] = long_.back();
     long_.pop_back();
     long_bytes_ -= size;
     std::free(text);

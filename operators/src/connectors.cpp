@@ -85,6 +85,10 @@ Schema source_schema(const SourceSpec& spec) {
   return spec.schema;
 }
 
+std::uint32_t source_splits(const SourceSpec& spec) {
+  return spec.format == "custom" ? spec.custom->splits() : 1;
+}
+
 std::shared_ptr<Source> make_source(const SourceSpec& given, const Environment& environment) {
   if (given.format == "custom") {
     LIBSTREAM_ASSERT(given.custom != nullptr, "a custom source comes with its object");

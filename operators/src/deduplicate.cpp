@@ -23,7 +23,7 @@ class Deduplicate final : public Operator {
       : spec_(std::move(spec)),
         context_(context),
         table_(spec_.key_fields, within() ? sizeof(EventTime) : 0),
-        late_(spec_.event_column) {}
+        late_(spec_.event_column, spec_.lateness) {}
 
   void restore(const StateReader& state, Watermark late) override {
     late_.set_limit(late);
@@ -56,6 +56,7 @@ class Deduplicate final : public Operator {
     if (on_time == nullptr) return Flow::done;
     const auto keys = columns_at(*on_time, spec_.keys);
     table_.find(keys, on_time->rows, hashes_.compute(*on_time, spec_.keys));
+    if (expires_by_row()) return pass_expired(*on_time, output);
     const auto created = table_.created();
     duplicates_ += on_time->rows - created.size();
     if (created.empty()) return Flow::done;
@@ -68,7 +69,8 @@ class Deduplicate final : public Operator {
 
   Flow on_barrier(const Barrier& barrier, Output& /*output*/) override {
     late_.set_limit(barrier.watermark);
-    const auto due = due_index_.take(barrier.watermark);
+    auto due = due_index_.take(barrier.watermark);
+    if (expires_by_row()) drop_renewed(due, barrier.watermark);
     removed_ = due.size();
     if (due.empty()) return Flow::done;
     const BufferPtr hashes = hash_columns(table_.keys(due), due.size());
@@ -120,6 +122,40 @@ class Deduplicate final : public Operator {
     std::vector<ColumnBuilder> keys;
     std::vector<EventTime> expires;
   };
+
+  /// Within the watermark, by the rows' own: a key counts as gone as soon as the watermark of the
+  /// row that asks has passed its time, whether a barrier has evicted it yet or not.
+  bool expires_by_row() const { return within() && spec_.lateness == Lateness::by_row; }
+
+  /// Keys that a row renewed are in the index once more, at their new time.
+  void drop_renewed(std::vector<Group>& due, Watermark watermark) const {
+    std::sort(due.begin(), due.end());
+    due.erase(std::unique(due.begin(), due.end()), due.end());
+    std::erase_if(due, [&](Group group) { return !watermark.covers(*expiry(group)); });
+  }
+
+  Flow pass_expired(const Batch& batch, Output& output) {
+    const KeyTime time(*batch.columns[*spec_.event_column]);
+    const auto* limits = late_.row_watermarks()->values<std::int64_t>();
+    const auto groups = table_.groups();
+    const auto made_by = table_.created_by();
+    std::vector<std::uint32_t> passed;
+    for (std::uint32_t i = 0, made = 0; i < batch.rows; ++i) {
+      const Group group = groups[i];
+      const bool created = made < made_by.size() && made_by[made] == i;
+      if (created) ++made;
+      if (!created && !Watermark{limits[i]}.covers(*expiry(group))) continue;
+      const EventTime expires = expires_after(time.has(i) ? time.at(i) : 0);
+      *expiry(group) = created ? expires : std::max(expires, *expiry(group));
+      due_index_.add(*expiry(group), group);
+      fresh_.push_back(group);
+      passed.push_back(i);
+    }
+    duplicates_ += batch.rows - passed.size();
+    updated_ += passed.size();
+    if (!passed.empty()) output.emit(gather(batch, passed));
+    return Flow::done;
+  }
 
   bool within() const { return spec_.within_milliseconds.has_value(); }
   EventTime* expiry(Group group) const {

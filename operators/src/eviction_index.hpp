@@ -14,24 +14,28 @@ namespace libstream {
 /// watermark share a bucket; the bucket used last is remembered, so that adding is mostly O(1).
 class EvictionIndex {
  public:
+  /// The first watermark that covers `time`, in milliseconds.
+  static std::int64_t due(EventTime time) {
+    return floor_to_milliseconds(time) + (time % 1000 != 0 ? 1 : 0);
+  }
+
   void add(EventTime time, GroupTable::Group group) {
-    // Rounds up: covers(time) holds from this watermark on.
-    const std::int64_t due = floor_to_milliseconds(time) + (time % 1000 != 0 ? 1 : 0);
-    if (last_ == buckets_.end() || last_->first != due) last_ = buckets_.try_emplace(due).first;
+    const std::int64_t at = due(time);
+    if (last_ == buckets_.end() || last_->first != at) last_ = buckets_.try_emplace(at).first;
     last_->second.push_back(group);
   }
 
   /// Removes the groups that `watermark` covers, earliest first, within a millisecond in the order
   /// they were added.
   std::vector<GroupTable::Group> take(Watermark watermark) {
-    std::vector<GroupTable::Group> due;
+    std::vector<GroupTable::Group> taken;
     auto end = buckets_.begin();
     for (; end != buckets_.end() && end->first <= watermark.milliseconds; ++end) {
-      due.insert(due.end(), end->second.begin(), end->second.end());
+      taken.insert(taken.end(), end->second.begin(), end->second.end());
     }
     buckets_.erase(buckets_.begin(), end);
     last_ = buckets_.end();
-    return due;
+    return taken;
   }
 
  private:

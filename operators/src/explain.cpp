@@ -1,10 +1,12 @@
 #include "query_plan.hpp"
+#include "time_options.hpp"
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/optimiser.hpp>
+#include <libstream/row_watermarks.hpp>
 
 #include <algorithm>
 
@@ -20,15 +22,28 @@ void check_options(const PlannerOptions& options) {
   }
 }
 
+bool per_source_partition_wanted(const QuerySpec& spec) {
+  return event_time_rule(spec.options) == EventTimeRule::per_source_partition;
+}
+
 void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
-  if (!options.strict || (!spec.late_sink && spec.sinks.size() < 2)) return;
+  if (!options.strict) return;
+  const auto* extension = spec.late_sink                      ? "late_rows"
+                          : spec.sinks.size() > 1             ? "several sinks of one query"
+                          : spec.options.find("idleTimeout")  ? "option idleTimeout"
+                          : per_source_partition_wanted(spec) ? "event_time(per_source_partition)"
+                                                              : nullptr;
+  if (extension == nullptr) return;
   throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
-              std::string("strict mode: ") +
-                  (spec.late_sink ? "late_rows" : "several sinks of one query") +
+              std::string("strict mode: ") + extension +
                   " is an extension; leave it out, or leave strict mode");
 }
 
-void check_aggregates(const ResolvedPlan& plan) {
+void check_operators(const ResolvedPlan& plan) {
+  if (plan.kind == ResolvedPlan::Kind::top_n) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: top_n is an extension; leave it out, or leave strict mode");
+  }
   for (const AggregateCall& call : plan.aggregates) {
     if (!call.distinct) continue;
     throw Error(ErrorCode::unsupported, "DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",
@@ -36,7 +51,7 @@ void check_aggregates(const ResolvedPlan& plan) {
                     ": DISTINCT aggregates are an extension that keeps every value; use "
                     "approx_count_distinct or size(collect_set(…)), or leave strict mode");
   }
-  for (const ResolvedPtr& input : plan.inputs) check_aggregates(*input);
+  for (const ResolvedPtr& input : plan.inputs) check_operators(*input);
 }
 
 /// These take columns by position; formats with names in them cannot tell equal ones apart.
@@ -51,12 +66,15 @@ bool needs_names(const QuerySpec& spec) {
 
 ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
   auto plan = analyse(spec.plan, source_schema, needs_names(spec));
-  if (options.strict) check_aggregates(*plan);
+  if (options.strict) check_operators(*plan);
   return plan;
 }
 
 ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec) {
-  return optimise(plan, {.late_rows = spec.late_sink.has_value()});
+  auto best = optimise(plan, {.late_rows = spec.late_sink.has_value()});
+  if (!best->streaming || !per_source_partition_wanted(spec)) return best;
+  check_per_source_partition(spec);
+  return carry_row_watermarks(best, source_splits);
 }
 
 /// A stream that is not written yet: the first output mode that it could be written in.

@@ -11,7 +11,7 @@ class Explode final : public Operator {
  public:
   explicit Explode(ExplodeSpec spec) : spec_(std::move(spec)) {}
 
-  void start(const EpochStart&) override { filtered_ = 0; }
+  void start(const EpochStart&) override { filtered_ = made_ = 0; }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
     batch_ = std::move(batch);
@@ -34,6 +34,7 @@ class Explode final : public Operator {
   OperatorMetrics metrics() const override {
     OperatorMetrics metrics;
     metrics.filtered_rows = filtered_;
+    metrics.made_rows = made_;
     return metrics;
   }
 
@@ -68,6 +69,7 @@ class Explode final : public Operator {
       }
       next_element_ = stop;
       if (stop < count) return;
+      if (count > 0) made_ += count - 1;
       ++next_row_;
       next_element_ = 0;
     }
@@ -105,6 +107,7 @@ class Explode final : public Operator {
   std::vector<std::uint32_t> elements_;
   bool nulls_ = false;
   std::uint64_t filtered_ = 0;
+  std::uint64_t made_ = 0;  ///< copies beyond the first of a row
 };
 
 }  // namespace

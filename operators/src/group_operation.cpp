@@ -27,6 +27,7 @@ class GroupOperation final : public Operation {
     check_inputs(inputs);
     OperationPlan plan;
     plan.name = spec_.name;
+    plan.accounts = true;
     plan.schema = spec_.output;
     plan.passes_watermark = false;
     for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -104,12 +104,14 @@ class GroupOperator final : public Operator {
   std::vector<Erased> erased_;
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
+  std::uint64_t absorbed_ = 0;
+  std::uint64_t made_ = 0;
 };
 
 void GroupOperator::start(const EpochStart& epoch) {
   processing_ms_ = epoch.context.timestamp_milliseconds;
   late_.start();
-  updated_ = removed_ = 0;
+  updated_ = removed_ = absorbed_ = made_ = 0;
 }
 
 std::span<const Group> GroupOperator::find(const Batch& batch,
@@ -122,11 +124,13 @@ std::span<const Group> GroupOperator::find(const Batch& batch,
 
 Flow GroupOperator::process(BatchPtr batch, std::size_t input, Output& output) {
   if (input == 1) {
+    absorbed_ += batch->rows;
     initial_.push_back(std::move(batch));
     return Flow::done;
   }
   const BatchPtr on_time = late_.take(std::move(batch), output);
   if (on_time == nullptr) return Flow::done;
+  absorbed_ += on_time->rows;
   const auto groups = find(*on_time, spec_.keys);
   // The header counts the rows of this epoch.
   for (const Group group : groups) {
@@ -211,7 +215,10 @@ Flow GroupOperator::work(Output& output) {
       const auto count = std::min(calls_at_once, calls_.size() - next_call_);
       call(std::span<const Call>(calls_).subspan(next_call_, count));
       next_call_ += count;
-      if (BatchPtr rows = function_->take_output()) output.emit(std::move(rows));
+      if (BatchPtr rows = function_->take_output()) {
+        made_ += rows->rows;
+        output.emit(std::move(rows));
+      }
       if (output.full()) return Flow::more;
     }
     calls_.clear();
@@ -373,6 +380,8 @@ OperatorMetrics GroupOperator::metrics() const {
   OperatorMetrics metrics;
   metrics.late_rows = late_.rows();
   metrics.dropped_groups = late_.rows();  // counted in rows here
+  metrics.absorbed_rows = absorbed_;
+  metrics.made_rows = made_;
   metrics.stateful = true;
   metrics.state_rows = stored_;
   metrics.state_updated = updated_;

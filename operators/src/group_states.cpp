@@ -8,16 +8,29 @@
 #include <libstream/value_codec.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <numeric>
 
 namespace libstream {
 namespace {
 
+/// Counts the rows of a group, as its header does.
+bool counts_rows(const AggregateCall& call) {
+  return call.function->name() == "count" && call.function->argument_types().empty() &&
+         call.filter == nullptr && !call.distinct;
+}
+
 std::size_t total_state(const std::vector<AggregateCall>& calls) {
   std::size_t bytes = 0;
-  for (const AggregateCall& call : calls) bytes += call.function->state_size();
+  for (const AggregateCall& call : calls) {
+    if (!counts_rows(call)) bytes += call.function->state_size();
+  }
   return bytes;
+}
+
+std::uint64_t rows_in_row(const std::byte* row) {
+  return *reinterpret_cast<const std::uint64_t*>(row) >> GroupHeader::rows_shift;
 }
 
 }  // namespace
@@ -27,9 +40,19 @@ GroupStates::GroupStates(std::vector<Field> key_fields, const std::vector<Aggreg
   std::size_t offset = table_.state_offset();
   for (const AggregateCall& call : calls) {
     functions_.push_back(call.function);
-    offsets_.push_back(offset);
-    offset += call.function->state_size();
-    trivial_ = trivial_ && call.function->trivial();
+    offsets_.push_back(counts_rows(call) ? 0 : offset);
+    if (counts_rows(call)) continue;
+    const std::size_t size = call.function->state_size();
+    if (!call.function->trivial()) {
+      trivial_ = false;
+    } else if (!plain_runs_.empty() &&
+               plain_runs_.back().begin + plain_runs_.back().size == offset) {
+      plain_runs_.back().size += size;
+    } else {
+      plain_runs_.push_back({offset, size});
+    }
+    if (call.function->trivial()) plain_size_ += size;
+    offset += size;
   }
 }
 
@@ -42,6 +65,7 @@ void GroupStates::update(std::span<const ColumnPtr> keys, std::size_t rows,
     std::byte* row = table_.row(0);
     table_.header(0) += std::uint64_t{rows} << GroupHeader::rows_shift;
     for (std::size_t a = 0; a < functions_.size(); ++a) {
+      if (in_header(a)) continue;
       if (std::find(arguments.arguments(a).begin(), arguments.arguments(a).end(), nullptr) !=
           arguments.arguments(a).end()) {
         continue;  // the filter let no row through
@@ -55,6 +79,7 @@ void GroupStates::update(std::span<const ColumnPtr> keys, std::size_t rows,
   initialize_created();
   touch(nullptr);
   for (std::size_t a = 0; a < functions_.size(); ++a) {
+    if (in_header(a)) continue;
     const auto columns = arguments.arguments(a);
     if (std::find(columns.begin(), columns.end(), nullptr) != columns.end()) continue;
     naming_key([&] { functions_[a]->update(states_of(a, arguments.mask(a)), columns); },
@@ -70,9 +95,11 @@ void GroupStates::merge(std::span<const ColumnPtr> keys, std::size_t rows,
   std::size_t first = 0;
   for (std::size_t a = 0; a < functions_.size(); ++a) {
     const std::size_t count = functions_[a]->intermediate_types().size();
-    naming_key(
-        [&] { functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count)); },
-        [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
+    if (!in_header(a)) {
+      naming_key(
+          [&] { functions_[a]->merge(states_of(a, nullptr), intermediates.subspan(first, count)); },
+          [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
+    }
     first += count;
   }
 }
@@ -88,23 +115,35 @@ void GroupStates::initialize_created() {
   for (const Group group : table_.created()) {
     std::byte* row = table_.row(group);
     for (std::size_t a = 0; a < functions_.size(); ++a) {
-      functions_[a]->initialize(row + offsets_[a]);
+      if (!in_header(a)) functions_[a]->initialize(row + offsets_[a]);
     }
   }
 }
 
 void GroupStates::touch(const std::int64_t* rows_each) {
+  if (rows_each == nullptr) {
+    touch_each([](std::size_t) { return std::uint64_t{1}; });
+  } else {
+    touch_each([rows_each](std::size_t i) { return static_cast<std::uint64_t>(rows_each[i]); });
+  }
+}
+
+template <class F>
+void GroupStates::touch_each(F&& rows_of_input) {
   const auto rows = table_.rows();
   const auto groups = table_.groups();
+  std::size_t end = touched_.size();
+  // Without a branch: whether a group was touched before is anyone's guess.
+  touched_.resize(end + rows.size());
+  Group* touched = touched_.data();
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto& header = *reinterpret_cast<std::uint64_t*>(rows[i]);
-    if (!(header & GroupHeader::touched)) {
-      header |= GroupHeader::touched;
-      touched_.push_back(groups[i]);
-    }
-    const std::uint64_t count = rows_each ? static_cast<std::uint64_t>(rows_each[i]) : 1;
-    header += count << GroupHeader::rows_shift;
+    auto& word = *reinterpret_cast<std::uint64_t*>(rows[i]);
+    const std::uint64_t header = word;
+    touched[end] = groups[i];
+    end += (header & GroupHeader::touched) == 0 ? 1 : 0;
+    word = (header | GroupHeader::touched) + (rows_of_input(i) << GroupHeader::rows_shift);
   }
+  touched_.resize(end);
 }
 
 std::span<std::byte* const> GroupStates::states_of(std::size_t aggregate,
@@ -123,26 +162,36 @@ std::span<std::byte* const> GroupStates::states_of(std::size_t aggregate,
 }
 
 std::span<const std::byte* const> GroupStates::states_of(std::size_t aggregate,
-                                                         std::span<const Group> groups) const {
-  const_scratch_.resize(groups.size());
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const_scratch_[i] = table_.row(groups[i]) + offsets_[aggregate];
-  }
+                                                         std::span<std::byte* const> rows) const {
+  const std::size_t offset = offsets_[aggregate];
+  const_scratch_.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) const_scratch_[i] = rows[i] + offset;
   return const_scratch_;
 }
 
+ColumnPtr GroupStates::counts_of(std::span<std::byte* const> rows) const {
+  auto buffer = Buffer::allocate(rows.size() * sizeof(std::int64_t));
+  auto* counts = buffer->as<std::int64_t>();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    counts[i] = static_cast<std::int64_t>(rows_in_row(rows[i]));
+  }
+  return Column::fixed(TypeId::bigint, rows.size(), std::move(buffer));
+}
+
 std::vector<ColumnPtr> GroupStates::intermediates(std::span<const Group> groups) const {
+  const auto rows = rows_of(groups);
+  const ColumnPtr counts = counts_of(rows);
   std::vector<ColumnPtr> columns;
   for (std::size_t a = 0; a < functions_.size(); ++a) {
-    for (auto& column : functions_[a]->intermediates(states_of(a, groups))) {
+    if (in_header(a)) {
+      columns.push_back(counts);
+      continue;
+    }
+    for (auto& column : functions_[a]->intermediates(states_of(a, rows))) {
       columns.push_back(std::move(column));
     }
   }
-  const auto buffer = Buffer::allocate(groups.size() * sizeof(std::int64_t));
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    buffer->as<std::int64_t>()[i] = static_cast<std::int64_t>(rows_in(groups[i]));
-  }
-  columns.push_back(Column::fixed(TypeId::bigint, groups.size(), buffer));
+  columns.push_back(counts);
   return columns;
 }
 
@@ -165,17 +214,30 @@ std::vector<ColumnPtr> GroupStates::singletons(std::size_t rows,
   return columns;
 }
 
-ColumnPtr GroupStates::result(std::size_t aggregate, std::span<const Group> groups) const {
-  return naming_key([&] { return functions_[aggregate]->finish(states_of(aggregate, groups)); },
-                    [&] { return table_.keys(groups); });
+ColumnPtr GroupStates::result_of(std::size_t aggregate, std::span<std::byte* const> rows) const {
+  if (in_header(aggregate)) return counts_of(rows);
+  return naming_key([&] { return functions_[aggregate]->finish(states_of(aggregate, rows)); },
+                    [&] { return table_.keys_of(rows); });
 }
 
-std::vector<ColumnPtr> GroupStates::results(std::span<const Group> groups) const {
+std::vector<ColumnPtr> GroupStates::results_of(std::span<std::byte* const> rows) const {
   std::vector<ColumnPtr> columns;
-  for (std::size_t a = 0; a < functions_.size(); ++a) {
-    columns.push_back(result(a, groups));
-  }
+  for (std::size_t a = 0; a < functions_.size(); ++a) columns.push_back(result_of(a, rows));
   return columns;
+}
+
+void GroupStates::sort_touched() {
+  constexpr std::size_t few = 1024;  // their rows stay in the cache
+  if (touched_.size() < few || touched_.size() < table_.end() / 64) return;
+  touched_bits_.assign((table_.end() + 63) / 64, 0);
+  for (const Group group : touched_) touched_bits_[group >> 6] |= std::uint64_t{1} << (group & 63);
+  std::size_t next = 0;
+  for (std::size_t w = 0; w < touched_bits_.size(); ++w) {
+    for (std::uint64_t word = touched_bits_[w]; word != 0; word &= word - 1) {
+      touched_[next++] = static_cast<Group>(w * 64 + static_cast<unsigned>(std::countr_zero(word)));
+    }
+  }
+  LIBSTREAM_ASSERT(next == touched_.size(), "a group is touched once");
 }
 
 void GroupStates::forget_touched(bool stored) {
@@ -189,7 +251,9 @@ void GroupStates::forget_touched(bool stored) {
 
 void GroupStates::destroy(Group group) {
   std::byte* row = table_.row(group);
-  for (std::size_t a = 0; a < functions_.size(); ++a) functions_[a]->destroy(row + offsets_[a]);
+  for (std::size_t a = 0; a < functions_.size(); ++a) {
+    if (!in_header(a)) functions_[a]->destroy(row + offsets_[a]);
+  }
 }
 
 void GroupStates::erase(std::span<const Group> groups, const std::uint64_t* hashes) {
@@ -209,29 +273,91 @@ void GroupStates::clear() {
   touched_.clear();
 }
 
+/// The stored values of groups, about to be written.
+struct GroupStates::Values {
+  const GroupStates& states;
+  std::span<std::byte* const> rows;
+  std::string encoded;  // intermediates of aggregates that are not plain bytes, row by row
+  std::vector<std::size_t> ends;
+
+  std::size_t begin(std::size_t i) const { return i == 0 ? 0 : ends[i - 1]; }
+  std::size_t size(std::size_t i) const {
+    const std::size_t plain = sizeof(std::uint64_t) + states.plain_size_;
+    return ends.empty() ? plain : plain + ends[i] - begin(i);
+  }
+  void write(std::size_t i, char* to) const {
+    const std::uint64_t count = rows_in_row(rows[i]);
+    std::memcpy(to, &count, sizeof count);
+    to += sizeof count;
+    for (const Run& run : states.plain_runs_) {
+      // Words: a call of memcpy for each would cost more than the copy.
+      for (std::size_t at = 0; at < run.size; at += sizeof(std::uint64_t)) {
+        std::memcpy(to + at, rows[i] + run.begin + at, sizeof(std::uint64_t));
+      }
+      to += run.size;
+    }
+    if (!ends.empty()) std::memcpy(to, encoded.data() + begin(i), ends[i] - begin(i));
+  }
+};
+
+GroupStates::Values GroupStates::values_of(std::span<std::byte* const> rows) const {
+  Values values{*this, rows, {}, {}};
+  if (trivial_) return values;
+  std::vector<ColumnPtr> columns;
+  for (std::size_t a = 0; a < functions_.size(); ++a) {
+    if (functions_[a]->trivial()) continue;
+    for (auto& column : functions_[a]->intermediates(states_of(a, rows))) {
+      columns.push_back(std::move(column));
+    }
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const ColumnPtr& column : columns) encode_value(*column, i, values.encoded);
+    values.ends.push_back(values.encoded.size());
+  }
+  return values;
+}
+
+void GroupStates::put(std::span<std::byte* const> rows, std::span<const std::uint32_t> key_groups,
+                      ChangelogWriter& changes) {
+  const Values values = values_of(rows);
+  key_parts_.resize(rows.size());
+  value_parts_.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    key_parts_[i].size = static_cast<std::uint32_t>(table_.encoded_size(rows[i]));
+    value_parts_[i].size = static_cast<std::uint32_t>(values.size(i));
+  }
+  changes.append(key_groups, key_parts_, value_parts_);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    table_.encode_key(rows[i], key_parts_[i].bytes);
+    values.write(i, value_parts_[i].bytes);
+    auto& header = *reinterpret_cast<std::uint64_t*>(rows[i]);
+    header = (header & ~GroupHeader::touched) | GroupHeader::stored;
+  }
+}
+
+void GroupStates::put_erased(std::span<std::byte* const> rows,
+                             std::span<const std::uint32_t> key_groups,
+                             ChangelogWriter& changes) const {
+  key_parts_.resize(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    key_parts_[i].size = static_cast<std::uint32_t>(table_.encoded_size(rows[i]));
+  }
+  changes.append(key_groups, key_parts_, {});
+  for (std::size_t i = 0; i < rows.size(); ++i) table_.encode_key(rows[i], key_parts_[i].bytes);
+}
+
 void GroupStates::encode(
     std::span<const Group> groups,
     const std::function<void(std::size_t, std::string_view, std::string_view)>& visit) const {
-  std::vector<ColumnPtr> encoded;
-  for (std::size_t a = 0; a < functions_.size(); ++a) {
-    if (functions_[a]->trivial()) continue;
-    for (auto& column : functions_[a]->intermediates(states_of(a, groups))) {
-      encoded.push_back(std::move(column));
-    }
-  }
+  const auto rows = rows_of(groups);
+  const Values values = values_of(rows);
   std::string key;
   std::string value;
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    key.clear();
-    value.clear();
-    table_.encode_key(groups[i], key);
-    const std::uint64_t rows = rows_in(groups[i]);
-    value.append(reinterpret_cast<const char*>(&rows), sizeof rows);
-    const auto* row = reinterpret_cast<const char*>(table_.row(groups[i]));
-    for (std::size_t a = 0; a < functions_.size(); ++a) {
-      if (functions_[a]->trivial()) value.append(row + offsets_[a], functions_[a]->state_size());
-    }
-    for (const ColumnPtr& column : encoded) encode_value(*column, i, value);
+    key.resize(table_.encoded_size(rows[i]));
+    table_.encode_key(rows[i], key.data());
+    value.resize(values.size(i));
+    values.write(i, value.data());
     visit(i, key, value);
   }
 }
@@ -274,12 +400,9 @@ void GroupStates::decode(std::string_view key, std::string_view value, Loading& 
   std::memcpy(&rows, value.data(), sizeof rows);
   value.remove_prefix(sizeof rows);
   loading.rows.push_back(rows);
-  for (const AggregatePtr& function : functions_) {
-    if (!function->trivial()) continue;
-    if (value.size() < function->state_size()) cut_short();
-    loading.plain.append(value.substr(0, function->state_size()));
-    value.remove_prefix(function->state_size());
-  }
+  if (value.size() < plain_size_) cut_short();
+  loading.plain.append(value.substr(0, plain_size_));
+  value.remove_prefix(plain_size_);
   for (ColumnBuilder& builder : loading.intermediates) decode_value(value, builder);
   if (!key.empty() || !value.empty()) cut_short();
 }
@@ -306,10 +429,9 @@ void GroupStates::load(
     std::byte* row = table_.rows()[i];
     table_.header(table_.groups()[i]) |= GroupHeader::stored | loading.rows[i]
                                                                    << GroupHeader::rows_shift;
-    for (std::size_t a = 0; a < functions_.size(); ++a) {
-      if (!functions_[a]->trivial()) continue;
-      std::memcpy(row + offsets_[a], plain, functions_[a]->state_size());
-      plain += functions_[a]->state_size();
+    for (const Run& run : plain_runs_) {
+      std::memcpy(row + run.begin, plain, run.size);
+      plain += run.size;
     }
   }
   std::size_t first = 0;

@@ -1,7 +1,6 @@
 #include "group_table.hpp"
 
 #include <libstream/error.hpp>
-#include <libstream/value_codec.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -25,30 +24,36 @@ std::size_t fill_limit(std::size_t capacity) {
   return capacity <= (std::size_t{1} << 17) ? capacity / 3 : capacity * 11 / 20;
 }
 
-bool fits_word(const DataType& type) {
-  const std::size_t width = type.width();
-  return width > 0 && width <= 8 && type.id() != TypeId::array;
+/// Rows of two sizes just below divisors of a cache line are padded, so that none lies across two.
+std::size_t padded(std::size_t row_bytes) {
+  return row_bytes == 24 || row_bytes == 56 ? row_bytes + 8 : row_bytes;
+}
+
+/// Of texts too long to be inline, so at least 8 bytes.
+bool same_text(const char* a, const char* b, std::size_t size) {
+  const auto differ = [a, b](std::size_t at) {
+    std::uint64_t mine;
+    std::uint64_t theirs;
+    std::memcpy(&mine, a + at, sizeof mine);
+    std::memcpy(&theirs, b + at, sizeof theirs);
+    return mine != theirs;
+  };
+  for (std::size_t at = 0; at + 8 < size; at += 8) {
+    if (differ(at)) return false;
+  }
+  return !differ(size - 8);
 }
 
 }  // namespace
 
 GroupTable::GroupTable(std::vector<Field> key_fields, std::size_t state_bytes)
-    : fields_(std::move(key_fields)), capacity_(first_capacity) {
-  if (fields_.empty()) {
-    kind_ = Kind::none;
-  } else if (fields_.size() == 1 && fits_word(fields_[0].type)) {
-    kind_ = Kind::word;
-  } else if (fields_.size() == 1 && fields_[0].type.is_string_like()) {
-    kind_ = Kind::text;
-  } else {
-    kind_ = Kind::encoded;
-  }
-  const std::size_t key_bytes = kind_ == Kind::none ? 0 : kind_ == Kind::word ? 8 : 16;
-  state_offset_ = key_offset + key_bytes;
-  row_bytes_ = state_offset_ + state_bytes;
-  slots_ = allocate_slots(capacity_);
-  limit_ = fill_limit(capacity_);
-}
+    : columns_(key_fields),
+      keys_(key_fields.size()),
+      state_offset_(key_offset + columns_.words() * sizeof(std::uint64_t)),
+      row_bytes_(padded(state_offset_ + state_bytes)),
+      slots_(allocate_slots(first_capacity)),
+      capacity_(first_capacity),
+      limit_(fill_limit(first_capacity)) {}
 
 GroupTable::~GroupTable() = default;
 
@@ -59,42 +64,49 @@ std::size_t GroupTable::bytes() const {
 
 void GroupTable::find(std::span<const ColumnPtr> keys, std::size_t rows,
                       const std::uint64_t* hashes) {
-  LIBSTREAM_ASSERT(keys.size() == fields_.size(), "one column a key");
+  LIBSTREAM_ASSERT(keys.size() == keys_, "one column a key");
   groups_.resize(rows);
   rows_.resize(rows);
   created_.clear();
   created_by_.clear();
-  switch (kind_) {
-    case Kind::none:
-      for (std::size_t i = 0; i < rows; ++i) {
-        groups_[i] = null_group(static_cast<std::uint32_t>(i));
-        rows_[i] = row(groups_[i]);
-      }
-      return;
-    case Kind::word:
-      return probe(words_of(*keys[0], rows), keys[0]->validity(), rows, hashes);
-    case Kind::text:
-      return probe(keys[0]->values<StringView>(), keys[0]->validity(), rows, hashes);
-    case Kind::encoded: {
-      std::vector<const Column*> columns;
-      for (const ColumnPtr& key : keys) columns.push_back(key.get());
-      encode_rows(columns, rows, encoded_, encoded_views_);
-      return probe(encoded_views_.data(), nullptr, rows, hashes);
-    }
+  if (keys_ == 0) return find_single(rows);
+  const auto packed = columns_.pack(keys, rows);
+  switch (columns_.words()) {
+    case 1:
+      return probe<1>(packed, rows, hashes);
+    case 2:
+      return probe<2>(packed, rows, hashes);
+    case 3:
+      return probe<3>(packed, rows, hashes);
+    default:
+      return probe<KeyColumns::max_words>(packed, rows, hashes);
   }
 }
 
-template <class Key>
-void GroupTable::probe(const Key* keys, const std::uint64_t* validity, std::size_t rows,
+/// Without keys there is one group.
+void GroupTable::find_single(std::size_t rows) {
+  if (rows > 0 && next_ == 0) create({nullptr, 0}, 0);
+  std::fill(groups_.begin(), groups_.end(), Group{0});
+  if (rows > 0) std::fill(rows_.begin(), rows_.end(), row(0));
+}
+
+template <std::size_t words>
+void GroupTable::probe(const KeyColumns::Packed& keys, std::size_t rows,
                        const std::uint64_t* hashes) {
   for (std::size_t i = 0; i < std::min(rows, block_rows); ++i) {
     __builtin_prefetch(&slots_[hashes[i] & (capacity_ - 1)]);
   }
+  // Members that the loops use, for the compiler: it must take stores for changes of any of them.
+  Group* const groups = groups_.data();
+  std::byte** const found = rows_.data();
+  const std::size_t row_bytes = row_bytes_;
   Group candidates[block_rows];
+  std::byte* candidate_rows[block_rows];
   for (std::size_t begin = 0; begin < rows; begin += block_rows) {
     const std::size_t count = std::min(block_rows, rows - begin);
     const std::size_t following = std::min(block_rows, rows - begin - count);
-    const std::uint64_t* slots = slots_.get();
+    const std::uint64_t* const slots = slots_.get();
+    std::byte* const* const chunks = chunks_.data();
     const std::size_t mask = capacity_ - 1;
     for (std::size_t i = 0; i < count; ++i) {
       const std::uint64_t hash = hashes[begin + i];
@@ -104,37 +116,35 @@ void GroupTable::probe(const Key* keys, const std::uint64_t* validity, std::size
         position = (position + 1) & mask;
         slot = slots[position];
       }
-      candidates[i] = slot == 0 ? none : group_of(slot);
+      candidate_rows[i] = nullptr;
       if (slot != 0) {
+        const Group group = group_of(slot);
+        std::byte* candidate =
+            chunks[group >> chunk_shift] + (group & (chunk_rows - 1)) * row_bytes;
+        candidates[i] = group;
+        candidate_rows[i] = candidate;
         // A row may lie across two cache lines.
-        const std::byte* candidate = row(candidates[i]);
         __builtin_prefetch(candidate, 1);
-        __builtin_prefetch(candidate + row_bytes_ - 8, 1);
+        __builtin_prefetch(candidate + row_bytes - 1, 1);
       }
       if (i < following) __builtin_prefetch(&slots[hashes[begin + count + i] & mask]);
     }
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t at = begin + i;
-      if (validity != nullptr && !((validity[at >> 6] >> (at & 63)) & 1)) {
-        groups_[at] = null_group(static_cast<std::uint32_t>(at));
-        rows_[at] = row(groups_[at]);
-        continue;
+      const Key key{keys.words + at * words,
+                    keys.nulls == nullptr ? std::uint8_t{0} : keys.nulls[at]};
+      if (candidate_rows[i] != nullptr && same_key<words>(candidate_rows[i], key)) {
+        groups[at] = candidates[i];
+        found[at] = candidate_rows[i];
+      } else {
+        // New, made by a row of this very block, or behind another key with the same 32 bits.
+        probe_one<words>(key, hashes[at], at);
       }
-      if (candidates[i] != none) {
-        std::byte* candidate = row(candidates[i]);
-        if (same_key(candidate, keys[at])) {
-          groups_[at] = candidates[i];
-          rows_[at] = candidate;
-          continue;
-        }
-      }
-      // New, made by a row of this very block, or behind another key with the same 32 bits.
-      probe_one(keys[at], hashes[at], at);
     }
   }
 }
 
-template <class Key>
+template <std::size_t words>
 void GroupTable::probe_one(const Key& key, std::uint64_t hash, std::size_t row_number) {
   const std::size_t mask = capacity_ - 1;
   for (std::size_t position = hash & mask;; position = (position + 1) & mask) {
@@ -144,7 +154,7 @@ void GroupTable::probe_one(const Key& key, std::uint64_t hash, std::size_t row_n
       group = create(key, static_cast<std::uint32_t>(row_number));
       place(hash, group, position);
     } else if (static_cast<std::uint32_t>(slot) == static_cast<std::uint32_t>(hash) &&
-               same_key(row(group_of(slot)), key)) {
+               same_key<words>(row(group_of(slot)), key)) {
       group = group_of(slot);
     } else {
       continue;
@@ -155,13 +165,60 @@ void GroupTable::probe_one(const Key& key, std::uint64_t hash, std::size_t row_n
   }
 }
 
-template <class Key>
+template <std::size_t words>
+bool GroupTable::same_key(const std::byte* row, const Key& key) const {
+  std::uint64_t mine[words];
+  std::memcpy(mine, row + key_offset, sizeof mine);
+  std::uint64_t difference = nulls_in(row) ^ key.nulls;
+  for (std::size_t w = 0; w < words; ++w) difference |= mine[w] ^ key.words[w];
+  return difference == 0 || (!columns_.texts().empty() && same_texts(row, key));
+}
+
+/// Where the words differ: whether only the places of long texts do.
+bool GroupTable::same_texts(const std::byte* row, const Key& key) const {
+  if (nulls_in(row) != key.nulls) return false;
+  const auto* mine = reinterpret_cast<const std::uint64_t*>(row + key_offset);
+  std::uint64_t difference = 0;
+  std::size_t word = 0;
+  for (const std::uint8_t at : columns_.texts()) {
+    // The first word of a view holds length and prefix, the second the rest or a pointer.
+    for (; word <= at; ++word) difference |= mine[word] ^ key.words[word];
+    if (difference != 0) return false;
+    const auto& text = *reinterpret_cast<const StringView*>(mine + at);
+    const auto& other = *reinterpret_cast<const StringView*>(key.words + at);
+    if (text.is_inline()) continue;
+    if (!same_text(text.pointer, other.pointer, text.length)) return false;
+    ++word;
+  }
+  for (; word < columns_.words(); ++word) difference |= mine[word] ^ key.words[word];
+  return difference == 0;
+}
+
 GroupTable::Group GroupTable::create(const Key& key, std::uint32_t by) {
   const Group group = allocate_group();
-  store_key(row(group), key);
+  std::byte* to = row(group) + key_offset;
+  if (key.words != nullptr) {
+    std::memcpy(to, key.words, columns_.words() * sizeof(std::uint64_t));
+  }
+  for (const std::uint8_t at : columns_.texts()) {
+    auto& text = *reinterpret_cast<StringView*>(to + at * sizeof(std::uint64_t));
+    if (text.is_inline()) continue;
+    char* copy = texts_.allocate(text.length);
+    std::memcpy(copy, text.pointer, text.length);
+    text.pointer = copy;
+  }
+  header(group) |= std::uint64_t{key.nulls} << GroupHeader::nulls_shift;
   created_.push_back(group);
   created_by_.push_back(by);
   return group;
+}
+
+void GroupTable::release_key(Group group) {
+  for (const std::uint8_t at : columns_.texts()) {
+    const auto& text =
+        *reinterpret_cast<const StringView*>(row(group) + key_offset + at * sizeof(std::uint64_t));
+    if (!text.is_inline()) texts_.release(const_cast<char*>(text.pointer), text.length);
+  }
 }
 
 GroupTable::Group GroupTable::allocate_group() {
@@ -178,17 +235,6 @@ GroupTable::Group GroupTable::allocate_group() {
   }
   header(group) = GroupHeader::live;
   return group;
-}
-
-GroupTable::Group GroupTable::null_group(std::uint32_t by) {
-  if (null_group_ == none) {
-    null_group_ = allocate_group();
-    if (kind_ == Kind::word) store_key(row(null_group_), 0);
-    if (kind_ == Kind::text) store_key(row(null_group_), StringView());
-    created_.push_back(null_group_);
-    created_by_.push_back(by);
-  }
-  return null_group_;
 }
 
 void GroupTable::place(std::uint64_t hash, Group group, std::size_t position) {
@@ -214,14 +260,15 @@ void GroupTable::grow() {
 }
 
 void GroupTable::erase(std::span<const Group> groups, const std::uint64_t* hashes) {
+  constexpr std::size_t ahead = 16;
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    const Group group = groups[i];
-    if (group == null_group_) {
-      null_group_ = none;
-    } else {
-      erase_slot(hashes[i], group);
-      release_key(group);
+    if (i + ahead < groups.size()) {
+      __builtin_prefetch(&slots_[hashes[i + ahead] & (capacity_ - 1)], 1);
+      __builtin_prefetch(row(groups[i + ahead]), 1);
     }
+    const Group group = groups[i];
+    erase_slot(hashes[i], group);
+    release_key(group);
     header(group) = 0;
     free_.push_back(group);
   }
@@ -249,7 +296,7 @@ void GroupTable::erase_slot(std::uint64_t hash, Group group) {
 
 void GroupTable::clear() {
   if (next_ == 0) return;
-  if (kind_ == Kind::text || kind_ == Kind::encoded) {
+  if (!columns_.texts().empty()) {
     for (Group group = 0; group < next_; ++group) {
       if (header(group) & GroupHeader::live) release_key(group);
     }
@@ -258,7 +305,37 @@ void GroupTable::clear() {
   used_ = 0;
   next_ = 0;
   free_.clear();
-  null_group_ = none;
+}
+
+void GroupTable::fetch(std::span<const Group> groups, std::vector<std::byte*>& rows) const {
+  rows.resize(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    rows[i] = row(groups[i]);
+    __builtin_prefetch(rows[i]);
+    __builtin_prefetch(rows[i] + row_bytes_ - 1);
+  }
+}
+
+std::vector<ColumnPtr> GroupTable::keys(std::span<const Group> groups) const {
+  std::vector<std::byte*> rows;
+  fetch(groups, rows);
+  return keys_of(rows);
+}
+
+std::vector<ColumnPtr> GroupTable::keys_of(std::span<const std::byte* const> rows) const {
+  std::vector<const std::byte*> keys(rows.size());
+  std::vector<std::uint8_t> nulls(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    keys[i] = rows[i] + key_offset;
+    nulls[i] = nulls_in(rows[i]);
+  }
+  return columns_.unpack(keys, nulls);
+}
+
+void GroupTable::encode_key(Group group, std::string& bytes) const {
+  const std::size_t size = bytes.size();
+  bytes.resize(size + encoded_size(row(group)));
+  encode_key(row(group), bytes.data() + size);
 }
 
 }  // namespace libstream

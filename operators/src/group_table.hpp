@@ -1,6 +1,7 @@
 #pragma once
 
 #include "block_arena.hpp"
+#include "key_columns.hpp"
 
 #include <libstream/column.hpp>
 
@@ -19,10 +20,18 @@ struct GroupHeader {
   static constexpr std::uint64_t live = 1;     ///< in the table
   static constexpr std::uint64_t touched = 2;  ///< since the mark was last cleared
   static constexpr std::uint64_t stored = 4;   ///< the state store has an entry
-  static constexpr int rows_shift = 3;         ///< above: input rows that went into the group
+  static constexpr int nulls_shift = 3;  ///< above: 8 bits, which of the key's values are null
+  static constexpr int rows_shift = 11;  ///< above: input rows that went into the group
+
+  static std::uint8_t nulls(std::uint64_t header) {
+    return static_cast<std::uint8_t>(header >> nulls_shift);
+  }
 };
 
 /// Maps keys to groups: dense numbers, each with a row [header | key | state…] that never moves.
+///
+/// Keys lie in the rows as words (KeyColumns). A row of up to 64 bytes whose size divides 64 lies
+/// in one cache line.
 ///
 /// Open addressing, linear probing; a slot is 32 bits of hash and the group's number, so that
 /// growing and deleting read neither keys nor rows. Slot positions come from the low bits of the
@@ -58,46 +67,55 @@ class GroupTable {
   Group end() const { return next_; }
   std::size_t bytes() const;
 
+  /// The rows of groups, on their way into the cache.
+  void fetch(std::span<const Group> groups, std::vector<std::byte*>& rows) const;
   /// The keys of groups as columns, in their order.
   std::vector<ColumnPtr> keys(std::span<const Group> groups) const;
-  /// The key as encode_value writes its columns.
+  std::vector<ColumnPtr> keys_of(std::span<const std::byte* const> rows) const;
+  /// The key in a row as encode_value writes its columns: so many bytes, and the end of what was
+  /// written.
+  std::size_t encoded_size(const std::byte* row) const {
+    return columns_.encoded_size(row + key_offset, nulls_in(row));
+  }
+  char* encode_key(const std::byte* row, char* to) const {
+    return columns_.encode(row + key_offset, nulls_in(row), to);
+  }
   void encode_key(Group group, std::string& bytes) const;
   /// Removes groups. `hashes`: of their keys.
   void erase(std::span<const Group> groups, const std::uint64_t* hashes);
   void clear();
 
  private:
-  enum class Kind { none, word, text, encoded };
   static constexpr int chunk_shift = 9;
   static constexpr std::size_t chunk_rows = std::size_t{1} << chunk_shift;
   static constexpr std::size_t key_offset = sizeof(std::uint64_t);
 
-  template <class Key>
-  void probe(const Key* keys, const std::uint64_t* validity, std::size_t rows,
-             const std::uint64_t* hashes);
-  template <class Key>
+  /// A key on its way in: its words and its nulls.
+  struct Key {
+    const std::uint64_t* words;
+    std::uint8_t nulls;
+  };
+
+  template <std::size_t words>
+  void probe(const KeyColumns::Packed& keys, std::size_t rows, const std::uint64_t* hashes);
+  template <std::size_t words>
   void probe_one(const Key& key, std::uint64_t hash, std::size_t row_number);
-  template <class Key>
+  void find_single(std::size_t rows);
   Group create(const Key& key, std::uint32_t by);
   Group allocate_group();
-  Group null_group(std::uint32_t by);
   void place(std::uint64_t hash, Group group, std::size_t position);
   void grow();
   void erase_slot(std::uint64_t hash, Group group);
-  const std::uint64_t* words_of(const Column& column, std::size_t rows);
-  static bool same_key(const std::byte* row, std::uint64_t key);
-  static bool same_key(const std::byte* row, const StringView& key);
-  /// Of texts too long to be inline, so at least 8 bytes.
-  static bool same_text(const char* a, const char* b, std::size_t size);
-  void store_key(std::byte* row, std::uint64_t key);
-  void store_key(std::byte* row, StringView key);
+  template <std::size_t words>
+  bool same_key(const std::byte* row, const Key& key) const;
+  bool same_texts(const std::byte* row, const Key& key) const;
   void release_key(Group group);
-  ColumnPtr word_keys(std::span<const Group> groups) const;
-  ColumnPtr text_keys(std::span<const Group> groups) const;
-  std::vector<ColumnPtr> encoded_keys(std::span<const Group> groups) const;
+  static std::uint8_t nulls_in(const std::byte* row) {
+    return GroupHeader::nulls(*reinterpret_cast<const std::uint64_t*>(row));
+  }
 
-  std::vector<Field> fields_;
-  Kind kind_;
+  KeyColumns columns_;
+  std::size_t keys_;  // columns
   std::size_t state_offset_;
   std::size_t row_bytes_;
 
@@ -111,50 +129,11 @@ class GroupTable {
   TextArena texts_;
   Group next_ = 0;
   std::vector<Group> free_;
-  Group null_group_ = none;
 
   std::vector<Group> groups_;
   std::vector<std::byte*> rows_;
   std::vector<Group> created_;
   std::vector<std::uint32_t> created_by_;
-  std::vector<std::uint64_t> words_;
-  std::string encoded_;
-  std::vector<StringView> encoded_views_;
 };
-
-// In the header for the probe loop, which calls them for every row.
-inline bool GroupTable::same_key(const std::byte* row, std::uint64_t key) {
-  std::uint64_t mine;
-  std::memcpy(&mine, row + key_offset, sizeof mine);
-  return mine == key;
-}
-
-inline bool GroupTable::same_key(const std::byte* row, const StringView& key) {
-  // Two words each: length and prefix, then the rest or a pointer.
-  std::uint64_t mine[2];
-  std::uint64_t theirs[2];
-  std::memcpy(mine, row + key_offset, sizeof mine);
-  std::memcpy(theirs, &key, sizeof theirs);
-  if (mine[0] != theirs[0]) return false;
-  if (mine[1] == theirs[1]) return true;
-  if (key.is_inline()) return false;
-  const char* text;
-  std::memcpy(&text, &mine[1], sizeof text);
-  return same_text(text, key.pointer, key.length);
-}
-
-inline bool GroupTable::same_text(const char* a, const char* b, std::size_t size) {
-  const auto differ = [a, b](std::size_t at) {
-    std::uint64_t mine;
-    std::uint64_t theirs;
-    std::memcpy(&mine, a + at, sizeof mine);
-    std::memcpy(&theirs, b + at, sizeof theirs);
-    return mine != theirs;
-  };
-  for (std::size_t at = 0; at + 8 < size; at += 8) {
-    if (differ(at)) return false;
-  }
-  return !differ(size - 8);
-}
 
 }  // namespace libstream

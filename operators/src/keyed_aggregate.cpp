@@ -28,10 +28,13 @@ KeyedAggregate::KeyedAggregate(AggregateSpec spec, const OperatorContext& contex
       context_(context),
       arguments_(evaluated_calls(spec_)),
       states_(spec_.key_fields, spec_.aggregates),
-      late_(spec_.keys, spec_.key_fields, lateness_key(spec_)) {}
+      late_(spec_.keys, spec_.key_fields, lateness_key(spec_), spec_.lateness) {}
 
-std::uint32_t KeyedAggregate::group_of(std::uint64_t hash) const {
-  return spec_.global() ? 0 : key_group(hash, context_.key_groups);
+void KeyedAggregate::set_key_groups(std::size_t rows, const std::uint64_t* hashes) {
+  key_groups_.resize(rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    key_groups_[i] = spec_.global() ? 0 : key_group(hashes[i], context_.key_groups);
+  }
 }
 
 void KeyedAggregate::restore(const StateReader& state, Watermark late) {
@@ -49,9 +52,10 @@ void KeyedAggregate::restore(const StateReader& state, Watermark late) {
 void KeyedAggregate::start(const EpochStart& epoch) {
   epoch_ = epoch.context;
   late_.start();
-  erased_.clear();
+  changes_ = {};
   updated_ = 0;
   evicted_ = 0;
+  made_ = absorbed_ = taken_ = released_ = 0;
 }
 
 Flow KeyedAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
@@ -73,6 +77,8 @@ void KeyedAggregate::update(const Batch& batch) {
   if (!spec_.global()) hashes = hashes_.compute(batch, spec_.keys);
   states_.update(keys, batch.rows, hashes, arguments_);
   held_rows_ += batch.rows;
+  absorbed_ += batch.rows;
+  taken_ += batch.rows;
   index_created(keys);
 }
 
@@ -84,7 +90,11 @@ void KeyedAggregate::merge(const Batch& batch) {
   const std::uint64_t* hashes = spec_.global() ? nullptr : hashes_.of(batch, spec_.keys);
   states_.merge(keys, batch.rows, hashes, columns.subspan(count));
   const auto* rows = columns.back()->values<std::int64_t>();
-  for (std::size_t i = 0; i < batch.rows; ++i) held_rows_ += static_cast<std::uint64_t>(rows[i]);
+  std::uint64_t stand_for = 0;
+  for (std::size_t i = 0; i < batch.rows; ++i) stand_for += static_cast<std::uint64_t>(rows[i]);
+  held_rows_ += stand_for;
+  taken_ += stand_for;
+  absorbed_ += batch.rows;
   index_created(keys);
 }
 
@@ -100,7 +110,7 @@ void KeyedAggregate::index_created(const std::vector<ColumnPtr>& keys) {
 
 std::vector<KeyedAggregate::Group> KeyedAggregate::groups_to_emit() const {
   if (spec_.mode == OutputMode::append && !spec_.global()) return {};
-  if (spec_.mode == OutputMode::update && !spec_.global()) return states_.touched();
+  if (stores_as_it_emits()) return states_.touched();
   std::vector<Group> all;
   for (Group group = 0; group < states_.table().end(); ++group) {
     if (states_.table().header(group) & GroupHeader::live) all.push_back(group);
@@ -113,6 +123,7 @@ Flow KeyedAggregate::on_barrier(const Barrier& barrier, Output& output) {
   // The one group of a global aggregate is there without rows; it lives in the first task.
   if (spec_.global() && context_.partition == 0) states_.ensure_single();
   updated_ = states_.touched().size();
+  states_.sort_touched();
   emit_ = groups_to_emit();
   emitted_ = 0;
   due_ = evicts() ? due_index_.take(barrier_) : std::vector<Group>{};
@@ -142,27 +153,53 @@ Flow KeyedAggregate::resume(Output& output) {
   return Flow::done;
 }
 
-void KeyedAggregate::emit(std::span<const Group> groups, Output& output) const {
-  std::vector<ColumnPtr> columns = states_.table().keys(groups);
-  for (auto& column : states_.results(groups)) columns.push_back(std::move(column));
+void KeyedAggregate::emit(std::span<const Group> groups, Output& output) {
+  const auto rows = states_.rows_of(groups);
+  std::vector<ColumnPtr> columns = states_.table().keys_of(rows);
+  if (stores_as_it_emits()) store(rows, columns);
+  for (auto& column : states_.results_of(rows)) columns.push_back(std::move(column));
+  made_ += groups.size();
   output.emit(make_batch(std::move(columns), groups.size()));
 }
 
+/// Writes the changes of groups, but of those that this barrier evicts.
+void KeyedAggregate::store(std::span<std::byte* const> rows, const std::vector<ColumnPtr>& keys) {
+  const BufferPtr hashes = hash_columns(keys, rows.size());
+  set_key_groups(rows.size(), hashes->as<std::uint64_t>());
+  if (evicts()) {
+    const KeyTime time(*keys[*spec_.time_key]);
+    rows_.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (time.has(i) && EvictionIndex::due(time.at(i)) <= barrier_.milliseconds) continue;
+      key_groups_[rows_.size()] = key_groups_[i];
+      rows_.push_back(rows[i]);
+    }
+    rows = rows_;
+  }
+  if (rows.empty()) return;
+  const bool first = changes_.empty();
+  states_.put(rows, key_groups_, changes_);
+  // The first batch tells how long all entries will be.
+  if (first) changes_.reserve(changes_.bytes().size() / rows.size() * updated_ * 9 / 8);
+}
+
 void KeyedAggregate::evict(std::span<const Group> groups) {
-  const BufferPtr hashes = hash_columns(states_.table().keys(groups), groups.size());
+  const auto rows = states_.rows_of(groups);
+  const BufferPtr hashes = hash_columns(states_.table().keys_of(rows), groups.size());
+  set_key_groups(rows.size(), hashes->as<std::uint64_t>());
+  rows_.clear();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     held_rows_ -= states_.rows_in(groups[i]);
+    released_ += states_.rows_in(groups[i]);
     if (!(states_.table().header(groups[i]) & GroupHeader::stored)) continue;
-    Erased erased{group_of(hashes->as<std::uint64_t>()[i]), {}};
-    states_.table().encode_key(groups[i], erased.key);
-    erased_.push_back(std::move(erased));
+    key_groups_[rows_.size()] = key_groups_[i];
+    rows_.push_back(rows[i]);
   }
+  if (!rows_.empty()) states_.put_erased(rows_, key_groups_, changes_);
   states_.erase(groups, hashes->as<std::uint64_t>());
 }
 
-void KeyedAggregate::collect_changes(ChangelogWriter& changes) {
-  for (const Erased& erased : erased_) changes.erase(erased.key_group, erased.key);
-  erased_.clear();
+void KeyedAggregate::store_touched() {
   std::vector<Group> groups;
   const auto& touched = states_.touched();
   for (std::size_t begin = 0; begin < touched.size(); begin += batch_rows) {
@@ -171,16 +208,15 @@ void KeyedAggregate::collect_changes(ChangelogWriter& changes) {
     for (std::size_t i = begin; i < end; ++i) {
       if (states_.table().header(touched[i]) & GroupHeader::live) groups.push_back(touched[i]);
     }
-    if (groups.empty()) continue;
-    const BufferPtr hashes = hash_columns(states_.table().keys(groups), groups.size());
-    states_.encode(groups, [&](std::size_t i, std::string_view key, std::string_view value) {
-      changes.put(group_of(hashes->as<std::uint64_t>()[i]), key, value);
-    });
-    // The entries of the first batch tell how long all will be.
-    if (begin == 0)
-      changes.reserve(changes.bytes().size() / groups.size() * touched.size() * 9 / 8);
+    const auto rows = states_.rows_of(groups);
+    store(rows, states_.table().keys_of(rows));
   }
-  states_.forget_touched(true);
+}
+
+void KeyedAggregate::collect_changes(ChangelogWriter& changes) {
+  if (!stores_as_it_emits()) store_touched();
+  states_.clear_touched();
+  changes.append(std::move(changes_));
 }
 
 OperatorMetrics KeyedAggregate::metrics() const {
@@ -193,6 +229,10 @@ OperatorMetrics KeyedAggregate::metrics() const {
   metrics.state_removed = evicted_;
   metrics.state_bytes = states_.bytes();
   metrics.held_rows = held_rows_;
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = absorbed_;
+  metrics.taken_rows = taken_;
+  metrics.released_rows = released_;
   return metrics;
 }
 

@@ -18,7 +18,9 @@ namespace libstream {
 ///
 /// At the barrier it works through two lists, a batch at a time so that it can stop where the
 /// output is full: the groups to emit (update: touched, complete: all), then those that the
-/// watermark evicts (append: emitted as they go).
+/// watermark evicts (append: emitted as they go). In update mode the groups to emit are those whose
+/// changes are stored: keys, results and stored bytes are made of each batch while its rows are in
+/// the cache.
 class KeyedAggregate final : public Operator {
  public:
   KeyedAggregate(AggregateSpec spec, const OperatorContext& context);
@@ -33,20 +35,20 @@ class KeyedAggregate final : public Operator {
 
  private:
   using Group = GroupTable::Group;
-  struct Erased {
-    std::uint32_t key_group;
-    std::string key;
-  };
 
   void update(const Batch& batch);
   void merge(const Batch& batch);
   void index_created(const std::vector<ColumnPtr>& keys);
   std::vector<Group> groups_to_emit() const;
-  void emit(std::span<const Group> groups, Output& output) const;
+  /// Update mode, where groups are emitted and stored in one go.
+  bool stores_as_it_emits() const { return spec_.mode == OutputMode::update && !spec_.global(); }
+  void emit(std::span<const Group> groups, Output& output);
+  void store(std::span<std::byte* const> rows, const std::vector<ColumnPtr>& keys);
+  void store_touched();
   void evict(std::span<const Group> groups);
   bool evicts() const { return spec_.time_key && spec_.mode != OutputMode::complete; }
-  /// The key group that state is filed under.
-  std::uint32_t group_of(std::uint64_t hash) const;
+  /// The key groups that state is filed under.
+  void set_key_groups(std::size_t rows, const std::uint64_t* hashes);
 
   AggregateSpec spec_;
   OperatorContext context_;
@@ -63,9 +65,15 @@ class KeyedAggregate final : public Operator {
   std::vector<Group> due_;
   std::size_t evicted_ = 0;
 
-  std::vector<Erased> erased_;
+  ChangelogWriter changes_;  // of the epoch, until they are collected
+  std::vector<std::uint32_t> key_groups_;
+  std::vector<std::byte*> rows_;
   std::uint64_t held_rows_ = 0;
   std::uint64_t updated_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t absorbed_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 }  // namespace libstream

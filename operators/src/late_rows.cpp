@@ -13,9 +13,28 @@ bool LateFilter::all_on_time(const Batch& batch) const {
 
 BatchPtr LateFilter::take(BatchPtr batch, Output& output) {
   late_batch_ = nullptr;
-  if (!time_column_ || all_on_time(*batch)) return batch;
+  if (!time_column_) return batch;
+  if (!by_row_) {
+    if (all_on_time(*batch)) return batch;
+    const KeyTime time(*batch->columns[*time_column_]);
+    return part(
+        std::move(batch), [&](std::uint32_t i) { return time.has(i) && late_.covers(time.at(i)); },
+        output);
+  }
+  auto bare = std::make_shared<Batch>(*batch);
+  row_watermarks_ = std::move(bare->columns.back());
+  bare->columns.pop_back();
   const KeyTime time(*batch->columns[*time_column_]);
-  const auto is_late = [&](std::uint32_t i) { return time.has(i) && late_.covers(time.at(i)); };
+  const auto limits = row_watermarks_;
+  const auto* limit = limits->values<std::int64_t>();
+  return part(
+      std::move(bare),
+      [&](std::uint32_t i) { return time.has(i) && Watermark{limit[i]}.covers(time.at(i)); },
+      output);
+}
+
+template <class IsLate>
+BatchPtr LateFilter::part(BatchPtr batch, const IsLate& is_late, Output& output) {
   // A batch that begins before the watermark mostly has no late row all the same: its windows end
   // behind it. Lists are for batches that have one.
   std::uint32_t first = 0;
@@ -30,13 +49,14 @@ BatchPtr LateFilter::take(BatchPtr batch, Output& output) {
   rows_ += late.size();
   late_batch_ = gather(*batch, late);
   if (output.connected(Output::late_port)) output.emit(late_batch_, Output::late_port);
+  if (by_row_) row_watermarks_ = row_watermarks_->gather(on_time);
   return on_time.empty() ? nullptr : gather(*batch, on_time);
 }
 
 LateRows::LateRows(std::vector<std::uint32_t> keys, std::vector<Field> key_fields,
-                   std::optional<std::uint32_t> time_key)
+                   std::optional<std::uint32_t> time_key, Lateness lateness)
     : keys_(std::move(keys)),
-      filter_(time_key ? std::optional(keys_[*time_key]) : std::nullopt),
+      filter_(time_key ? std::optional(keys_[*time_key]) : std::nullopt, lateness),
       groups_(std::move(key_fields), {}) {}
 
 void LateRows::start() {

@@ -21,9 +21,9 @@ class ObserveWatermark final : public Operator {
       for (std::size_t i = 0; i < batch->rows; ++i) {
         seen.min = std::min(seen.min, time.at(i));
         seen.max = std::max(seen.max, time.at(i));
-        seen.sum += static_cast<double>(time.at(i));
       }
       seen.rows = batch->rows;
+      seen.sum = sum_of(time, seen);
     } else {
       for (std::size_t i = 0; i < batch->rows; ++i) {
         if (!time.has(i)) continue;
@@ -51,6 +51,22 @@ class ObserveWatermark final : public Operator {
   }
 
  private:
+  /// Of rows without nulls. Mostly a batch spans so little time that its sum over the earliest one
+  /// fits an integer, which, unlike a sum of doubles, may be added up in any order.
+  static double sum_of(const KeyTime& time, const OperatorMetrics::EventTimes& seen) {
+    constexpr std::uint64_t most = std::uint64_t{1} << 32;
+    const auto span = static_cast<std::uint64_t>(seen.max) - static_cast<std::uint64_t>(seen.min);
+    if (span < most && seen.rows < most / 2) {
+      std::int64_t sum = 0;
+      for (std::size_t i = 0; i < seen.rows; ++i) sum += time.at(i) - seen.min;
+      return static_cast<double>(seen.min) * static_cast<double>(seen.rows) +
+             static_cast<double>(sum);
+    }
+    double sum = 0;
+    for (std::size_t i = 0; i < seen.rows; ++i) sum += static_cast<double>(time.at(i));
+    return sum;
+  }
+
   void add(const OperatorMetrics::EventTimes& seen) {
     if (!seen_) {
       seen_ = seen;

@@ -21,7 +21,7 @@ PartialAggregate::PartialAggregate(AggregateSpec spec)
       arguments_(spec_.aggregates),
       states_(spec_.key_fields, spec_.aggregates),
       late_(spec_.keys, spec_.key_fields,
-            spec_.mode == OutputMode::complete ? std::nullopt : spec_.time_key) {}
+            spec_.mode == OutputMode::complete ? std::nullopt : spec_.time_key, spec_.lateness) {}
 
 void PartialAggregate::restore(const StateReader& /*state*/, Watermark late) {
   late_.set_limit(late);
@@ -31,11 +31,13 @@ void PartialAggregate::start(const EpochStart& epoch) {
   epoch_ = epoch.context;
   late_.start();
   at_barrier_ = false;
+  taken_ = released_ = made_ = 0;
 }
 
 Flow PartialAggregate::process(BatchPtr batch, std::size_t /*input*/, Output& output) {
   batch = late_.take(std::move(batch), output);
   if (batch == nullptr) return Flow::done;
+  taken_ += batch->rows;
   arguments_.evaluate(*batch, epoch_);
   if (rows_to_pass_ > 0) {
     pass(*batch, output);
@@ -66,6 +68,8 @@ void PartialAggregate::pass(const Batch& batch, Output& output) {
                           [&] { return columns; });
   for (auto& column : alone) columns.push_back(std::move(column));
   out->columns = std::move(columns);
+  made_ += batch.rows;
+  released_ += batch.rows;
   output.emit(std::move(out));
   rows_to_pass_ -= std::min<std::uint64_t>(rows_to_pass_, batch.rows);
 }
@@ -107,8 +111,10 @@ Flow PartialAggregate::resume(Output& output) {
   return Flow::done;
 }
 
-void PartialAggregate::emit_groups(std::size_t begin, std::size_t end, Output& output) const {
+void PartialAggregate::emit_groups(std::size_t begin, std::size_t end, Output& output) {
   const auto groups = group_range(begin, end);
+  made_ += groups.size();
+  for (const auto group : groups) released_ += states_.rows_in(group);
   auto batch = std::make_shared<Batch>();
   batch->rows = groups.size();
   batch->columns = states_.table().keys(groups);
@@ -135,6 +141,9 @@ void PartialAggregate::emit_late_keys(std::size_t begin, std::size_t end, Output
 OperatorMetrics PartialAggregate::metrics() const {
   OperatorMetrics metrics;
   metrics.late_rows = late_.rows();
+  metrics.made_rows = made_;
+  metrics.absorbed_rows = metrics.taken_rows = taken_;
+  metrics.released_rows = released_;
   return metrics;
 }
 

@@ -36,7 +36,7 @@ class PartialAggregate final : public Operator {
   void pass(const Batch& batch, Output& output);
   void group(const Batch& batch);
   void begin_flush();
-  void emit_groups(std::size_t begin, std::size_t end, Output& output) const;
+  void emit_groups(std::size_t begin, std::size_t end, Output& output);
   void emit_late_keys(std::size_t begin, std::size_t end, Output& output) const;
 
   AggregateSpec spec_;
@@ -54,6 +54,10 @@ class PartialAggregate final : public Operator {
   bool at_barrier_ = false;
   std::size_t late_flushed_ = 0;
   Watermark barrier_;
+
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
+  std::uint64_t made_ = 0;
 };
 
 }  // namespace libstream

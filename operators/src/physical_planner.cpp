@@ -1,5 +1,10 @@
 #include "fuse.hpp"
+#include "plan_panes.hpp"
+#include "plan_stream_join.hpp"
+#include "plan_top_n.hpp"
+#include "plan_words.hpp"
 #include "query_plan.hpp"
+#include "time_options.hpp"
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
@@ -9,6 +14,8 @@
 #include <libstream/operators/keyed_aggregate.hpp>
 #include <libstream/operators/physical_planner.hpp>
 #include <libstream/operators/project.hpp>
+#include <libstream/operators/static_join.hpp>
+#include <libstream/operators/stream_join.hpp>
 #include <libstream/optimiser.hpp>
 
 #include <algorithm>
@@ -36,67 +43,6 @@ std::string step_text(const FusedStep& step) {
   return text + (text.empty() ? "" : "; ") + "columns " + columns;
 }
 
-/// How long groups live, in words.
-std::string retention(const ResolvedPlan& plan, OutputMode mode) {
-  if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";
-  if (plan.keys.empty()) return "keeps its one group";
-  if (!plan.time_key) return "keeps all groups: no key carries a watermark";
-  const auto& field = plan.schema[*plan.time_key];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps groups until the watermark passes " + field.name + (window ? ".end" : "");
-}
-
-/// How long keys live, in words.
-std::string retention(const ResolvedPlan& plan) {
-  if (plan.within_watermark) {
-    return "keeps keys until the watermark passes " + plan.schema[*plan.event_column].name +
-           " of their first row + " + duration_text(plan.delay_milliseconds * 1000);
-  }
-  if (!plan.time_key) return "keeps all keys: none carries a watermark";
-  const auto& field = plan.schema[plan.keys[*plan.time_key]];
-  const auto window = field.type.id() == TypeId::structure;
-  return "keeps keys until the watermark passes " + field.name + (window ? ".end" : "");
-}
-
-/// An aggregation's keys are its first columns, a deduplication's stay where they are.
-const Field& key_field(const ResolvedPlan& plan, std::size_t key) {
-  return plan.schema[plan.kind == Kind::aggregate ? key : plan.keys[key]];
-}
-
-std::string names_of_keys(const ResolvedPlan& plan) {
-  std::string text;
-  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + key_field(plan, i).name;
-  }
-  return "[" + text + "]";
-}
-
-/// What must match at a restart: kinds and types of keys and accumulators, not their names.
-std::string signature_of(const ResolvedPlan& plan, OutputMode mode) {
-  if (plan.kind == Kind::limit) return "limit";
-  if (plan.kind == Kind::operation) return plan.operation->state_signature;
-  std::string text = plan.kind == Kind::aggregate ? plan.session_key ? "sessions" : "aggregate"
-                     : plan.within_watermark      ? "deduplicate within watermark"
-                                                  : "deduplicate";
-  // Complete mode keeps every group for ever, so state that lost some is no start for it.
-  if (plan.kind == Kind::aggregate && mode == OutputMode::complete) text = "complete " + text;
-  text += " keys(";
-  for (std::size_t i = 0; i < plan.keys.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + key_field(plan, i).type.to_string();
-  }
-  if (plan.kind != Kind::aggregate) return text + ")";
-  text += ") values(";
-  for (std::size_t i = 0; i < plan.aggregates.size(); ++i) {
-    const auto& function = *plan.aggregates[i].function;
-    text += (i == 0 ? "" : ", ") + function.name() + "(";
-    for (std::size_t j = 0; j < function.intermediate_types().size(); ++j) {
-      text += (j == 0 ? "" : ", ") + function.intermediate_types()[j].to_string();
-    }
-    text += ")";
-  }
-  return text + ")";
-}
-
 class Planner {
  public:
   Planner(const QuerySpec& spec, const PlannerOptions& options, const Environment& environment)
@@ -104,7 +50,8 @@ class Planner {
 
   Topology run(const ResolvedPtr& plan) {
     topology_.key_groups = options_.key_groups;
-    topology_.watermark_policy = watermark_policy();
+    topology_.watermark_policy = watermark_policy(spec_.options);
+    topology_.idle_timeout_ms = idle_timeout(spec_.options, topology_.watermark_policy);
     const auto result = build(plan);
     for (const auto& sink : spec_.sinks) {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
@@ -123,14 +70,6 @@ class Planner {
     Schema schema;
     std::string name;
   };
-
-  WatermarkPolicy watermark_policy() const {
-    const auto policy = spec_.options.get("watermarkPolicy", "min");
-    if (same_name(policy, "min")) return WatermarkPolicy::min;
-    if (same_name(policy, "max")) return WatermarkPolicy::max;
-    throw Error(ErrorCode::invalid_argument,
-                "option watermarkPolicy is \"" + policy + "\", but can be min or max");
-  }
 
   Built add(TopologyNode node) {
     const auto parallelism = node.parallelism;
@@ -189,6 +128,8 @@ class Planner {
         return deduplicated(*plan);
       case Kind::limit:
         return limited(*plan);
+      case Kind::top_n:
+        return ranked(*plan);
       case Kind::union_all:
         return united(*plan);
       case Kind::sort:
@@ -196,7 +137,8 @@ class Planner {
       case Kind::operation:
         return operation(*plan);
       case Kind::join:
-        break;
+        return plan->inputs[0]->streaming && plan->inputs[1]->streaming ? joined(*plan)
+                                                                        : static_joined(*plan);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -211,6 +153,7 @@ class Planner {
     node.source = make_source(plan.source, environment_);
     node.schema = plan.schema;
     node.id = plan.id;
+    node.splits = plan.splits;
     const auto most = node.source->max_parallelism();
     node.parallelism = most == 0 ? options_.partitions : std::min(options_.partitions, most);
     node.explain = node.source->describe();
@@ -244,9 +187,7 @@ class Planner {
         op("windows",
            assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
            plan.schema, input.parallelism);
-    node.explain = "over " + plan.inputs[0]->schema[plan.column].name + ", size " +
-                   duration_text(plan.window_size) + ", slide " + duration_text(plan.window_slide) +
-                   (plan.window_start == 0 ? "" : ", start " + duration_text(plan.window_start));
+    node.explain = windows_text(plan);
     return above(input, std::move(node));
   }
 
@@ -266,7 +207,17 @@ class Planner {
     node.watermark_delay_ms = plan.delay_milliseconds;
     node.explain = "column " + plan.schema[plan.column].name + ", delay " +
                    duration_text(plan.delay_milliseconds * 1000);
+    if (plan.splits > 0) by_row(plan, node);
     return above(input, std::move(node));
+  }
+
+  static void by_row(const ResolvedPlan& plan, TopologyNode& node) {
+    node.factory = assign_row_watermarks({plan.column, plan.delay_milliseconds, plan.splits});
+    node.shared_state = true;
+    node.id = plan.id;
+    node.state_name = "rowWatermarks";
+    node.state_signature = "row watermarks of " + std::to_string(plan.splits) + " splits";
+    node.explain += ", of each source partition (" + std::to_string(plan.splits) + ")";
   }
 
   Built united(const ResolvedPlan& plan) {
@@ -307,6 +258,7 @@ class Planner {
     }
     node.wants_no_data_epoch = wanted.wants_no_data_epoch;
     node.wants_epoch_each_trigger = wanted.wants_epoch_each_trigger;
+    node.accounts = wanted.accounts;
     node.explain = wanted.explain + node.explain;
     const auto built = add(std::move(node));
     for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -314,6 +266,16 @@ class Planner {
       connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
     }
     if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});
+    return built;
+  }
+
+  Built joined(const ResolvedPlan& plan) {
+    const auto left = build(plan.inputs[0]);
+    const auto right = build(plan.inputs[1]);
+    const auto built = add(stream_join_node(plan, options_.partitions));
+    connect(left, built, 0, Exchange::Kind::hash, plan.join->left.keys);
+    connect(right, built, 1, Exchange::Kind::hash, plan.join->right.keys);
+    note_late_rows(plan, built);
     return built;
   }
 
@@ -332,12 +294,15 @@ class Planner {
   }
 
   Built aggregate(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
+    const auto* panes = wants_panes(spec_.options, options_.strict) ? pane_windows(plan) : nullptr;
+    const auto input = build(panes != nullptr ? panes->inputs[0] : plan.inputs[0]);
     AggregateSpec spec;
     // Bounded input is one epoch, whose result is the whole one.
     spec.mode = plan.streaming ? spec_.output_mode : OutputMode::complete;
     spec.keys = plan.keys;
     spec.aggregates = plan.aggregates;
+    spec.lateness = plan.lateness;
+    spec.session_wait = plan.session_wait;
     for (std::size_t i = 0; i < plan.keys.size(); ++i) spec.key_fields.push_back(plan.schema[i]);
     // In complete mode nothing is late and nothing is evicted.
     if (spec.mode != OutputMode::complete) spec.time_key = plan.time_key;
@@ -346,11 +311,15 @@ class Planner {
       spec.time_key = plan.time_key;
       return session_aggregation(plan, input, spec);
     }
+    if (panes != nullptr) return pane_aggregation(plan, input, pane_spec(*panes, spec));
 
     const auto tasks = spec.global() ? 1 : options_.partitions;
-    if (input.parallelism == 1 && tasks == 1) {
+    // Rows that tell lateness themselves go in one by one, in their order: grouping before the
+    // exchange would add them up in portions that depend on the epochs.
+    if ((input.parallelism == 1 && tasks == 1) || spec.lateness != Lateness::by_epoch) {
       spec.stage = AggregateSpec::Stage::single;
-      const auto built = above(input, stateful(plan, spec, "aggregate", 1));
+      const auto built =
+          above(input, stateful(plan, spec, "aggregate", tasks), Exchange::Kind::hash, plan.keys);
       note_late_rows(plan, built);
       return built;
     }
@@ -358,6 +327,7 @@ class Planner {
     auto partial =
         op("partial aggregate", keyed_aggregate(spec), aggregate_schema(spec), input.parallelism);
     partial.explain = "key " + names_of_keys(plan);
+    partial.partial = true;
     const auto built = above(input, std::move(partial));
     note_late_rows(plan, built);
 
@@ -368,6 +338,35 @@ class Planner {
     last.keys = keys;
     const auto kind = spec.global() ? Exchange::Kind::gather : Exchange::Kind::hash;
     return above(built, stateful(plan, last, "aggregate", tasks), kind, std::move(keys));
+  }
+
+  /// Rows are exchanged by the keys beside the window: all panes of a key are in one task.
+  Built pane_aggregation(const ResolvedPlan& plan, const Built& input, PaneSpec spec) {
+    std::vector<std::uint32_t> keys(spec.aggregate.keys.size() - 1);
+    for (std::uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
+    const auto tasks = keys.empty() ? 1 : options_.partitions;
+    auto node = stateful(plan, spec.aggregate, "aggregate", tasks);
+    node.state_signature = pane_signature(spec.window) + " " + node.state_signature;
+    const auto windows =
+        "\nwindows " + windows_text(*plan.inputs[0]) + ", " + pane_text(spec.window);
+    node.explain += windows;
+    auto from = input;
+    if (input.parallelism > 1 || tasks > 1) {
+      spec.aggregate.stage = AggregateSpec::Stage::partial;
+      auto partial =
+          op("partial aggregate", pane_aggregate(spec), pane_schema(spec), input.parallelism);
+      partial.explain = "key " + names_of_keys(plan) + windows;
+      partial.partial = true;
+      from = above(input, std::move(partial));
+      spec.aggregate.stage = AggregateSpec::Stage::final_;
+    }
+    const auto kind = keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    node.factory = pane_aggregate(spec);
+    const auto last = spec.aggregate.stage == AggregateSpec::Stage::final_
+                          ? above(from, std::move(node), kind, std::move(keys))
+                          : above(from, std::move(node));
+    note_late_rows(plan, spec.aggregate.stage == AggregateSpec::Stage::final_ ? from : last);
+    return last;
   }
 
   /// All rows of a key in one task, whatever session they are for: they may yet share one.
@@ -391,6 +390,7 @@ class Planner {
     }
     spec.event_column = plan.event_column;
     spec.time_key = plan.time_key;
+    spec.lateness = plan.lateness;
     if (plan.within_watermark) spec.within_milliseconds = plan.delay_milliseconds;
     auto node = op("deduplicate", deduplicate(std::move(spec)), plan.schema, options_.partitions);
     make_stateful(node, plan, plan.within_watermark ? "dedupeWithinWatermark" : "dedupe");
@@ -400,6 +400,26 @@ class Planner {
         (plan.event_column ? ", event time " + plan.schema[*plan.event_column].name : "") + "\n" +
         retention(plan) + node.explain;
     const auto built = above(input, std::move(node), Exchange::Kind::hash, plan.keys);
+    note_late_rows(plan, built);
+    return built;
+  }
+
+  Built static_joined(const ResolvedPlan& plan) {
+    auto join = plan_static_join(plan, spec_, options_, environment_);
+    const auto input = build(plan.inputs[join.stream]);
+    auto node = op("static join", std::move(join.factory), plan.schema,
+                   join.partitioned ? options_.partitions : input.parallelism);
+    node.explain = std::move(join.explain);
+    topology_.static_sides.push_back(std::move(join.side));
+    if (!join.partitioned) return above(input, std::move(node));
+    return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
+  }
+
+  Built ranked(const ResolvedPlan& plan) {
+    const auto input = build(plan.inputs[0]);
+    auto node = top_n_node(plan, spec_.output_mode, options_.partitions);
+    const auto kind = plan.keys.empty() ? Exchange::Kind::gather : Exchange::Kind::hash;
+    const auto built = above(input, std::move(node), kind, plan.keys);
     note_late_rows(plan, built);
     return built;
   }
@@ -441,9 +461,18 @@ class Planner {
   /// Rows are late at the first operator above their watermark that goes by event time: what that
   /// one emits can no longer be late for the next.
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
-    if (!drops_late_rows(plan) || tested_for_lateness(*plan.inputs[0])) return;
-    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by " : "drop_duplicates of ";
-    late_.push_back({built, plan.inputs[0]->schema, kind + names_of_keys(plan)});
+    if (!finds_late_rows(plan)) return;
+    const auto& below = plan.inputs[0]->schema;
+    if (plan.kind == Kind::join) {
+      late_.push_back({built, stream_join_late_schema(below, plan.inputs[1]->schema), "the join"});
+      return;
+    }
+    const auto* kind = plan.kind == Kind::aggregate ? "the aggregation by "
+                       : plan.kind == Kind::top_n   ? "top_n by "
+                                                    : "drop_duplicates of ";
+    auto fields = below.fields();
+    if (plan.lateness == Lateness::by_row) fields.pop_back();  // the row's watermark
+    late_.push_back({built, Schema(std::move(fields)), kind + names_of_keys(plan)});
   }
 
   Built add_sink(const SinkSpec& spec, const Schema& schema, std::uint32_t parallelism, bool late) {
@@ -460,10 +489,11 @@ class Planner {
 
   void add_late_sink() {
     if (late_.empty()) {
-      throw Error(ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
-                  "late_rows: no operator of this query drops late rows; it takes an aggregation "
-                  "whose keys carry an event time with_watermark(…), or drop_duplicates above a "
-                  "watermark, or leave late_rows out");
+      throw Error(
+          ErrorCode::analysis, "LATE_ROWS_WITHOUT_WATERMARK",
+          "late_rows: no operator of this query drops late rows; it takes an aggregation "
+          "or top_n whose keys carry an event time with_watermark(…), or drop_duplicates or a join "
+          "of streams above a watermark, or leave late_rows out");
     }
     bool equal = true;
     for (const auto& rows : late_) {

@@ -54,7 +54,7 @@ class SessionAggregate final : public Operator {
         arguments_(with_end(spec, session)),
         states_(state_fields(spec, session), with_end(spec, session)),
         index_(without(spec.key_fields, session), evicts()),
-        late_(spec.keys, spec.key_fields, spec.time_key) {}
+        late_(spec.keys, spec.key_fields, spec.time_key, spec.lateness) {}
 
   void restore(const StateReader& state, Watermark late) override {
     late_.set_limit(late);
@@ -76,7 +76,7 @@ class SessionAggregate final : public Operator {
     late_.start();
     index_.start();
     erased_.clear();
-    updated_ = removed_ = 0;
+    updated_ = removed_ = made_ = taken_ = released_ = 0;
   }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
@@ -87,7 +87,8 @@ class SessionAggregate final : public Operator {
   Flow on_barrier(const Barrier& barrier, Output& output) override {
     barrier_ = barrier.watermark;
     updated_ = index_.touched();
-    emit_ = spec_.mode == OutputMode::complete ? index_.all() : index_.take_due(barrier_);
+    emit_ = spec_.mode == OutputMode::complete ? index_.all()
+                                               : index_.take_due(output_watermark(barrier_));
     emitted_ = 0;
     return resume(output);
   }
@@ -106,6 +107,11 @@ class SessionAggregate final : public Operator {
     emitted_ = 0;
     late_.set_limit(barrier_);
     return Flow::done;
+  }
+
+  Watermark output_watermark(Watermark input) const override {
+    const Watermark waited{std::max<std::int64_t>(input.milliseconds - spec_.session_wait, 0)};
+    return std::min(input, waited);
   }
 
   void collect_changes(ChangelogWriter& changes) override {
@@ -140,6 +146,9 @@ class SessionAggregate final : public Operator {
     metrics.state_removed = removed_;
     metrics.state_bytes = states_.bytes() + index_.bytes();
     metrics.held_rows = held_rows_;
+    metrics.made_rows = made_;
+    metrics.absorbed_rows = metrics.taken_rows = taken_;
+    metrics.released_rows = released_;
     return metrics;
   }
 
@@ -166,6 +175,7 @@ class SessionAggregate final : public Operator {
     states_.update(keys, batch.rows, hashes->as<std::uint64_t>(), arguments_);
     index_.set_groups(states_.table().groups());
     held_rows_ += batch.rows;
+    taken_ += batch.rows;
   }
 
   /// Moves the accumulators of absorbed sessions to those that absorbed them.
@@ -201,7 +211,7 @@ class SessionAggregate final : public Operator {
     return groups;
   }
 
-  void emit(std::span<const Id> ids, std::span<const Group> groups, Output& output) const {
+  void emit(std::span<const Id> ids, std::span<const Group> groups, Output& output) {
     auto starts = Buffer::allocate(ids.size() * sizeof(EventTime));
     auto ends = Buffer::allocate(ids.size() * sizeof(EventTime));
     for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -218,11 +228,15 @@ class SessionAggregate final : public Operator {
     for (std::size_t a = 0; a < spec_.aggregates.size(); ++a) {
       columns.push_back(states_.result(a, groups));
     }
+    made_ += ids.size();
     output.emit(make_batch(std::move(columns), ids.size()));
   }
 
   void evict(std::span<const Id> ids, std::span<const Group> groups) {
-    for (const Group group : groups) held_rows_ -= states_.rows_in(group);
+    for (const Group group : groups) {
+      held_rows_ -= states_.rows_in(group);
+      released_ += states_.rows_in(group);
+    }
     removed_ += ids.size();
     erase(groups);
     index_.erase(ids);
@@ -270,6 +284,9 @@ class SessionAggregate final : public Operator {
   std::uint64_t held_rows_ = 0;
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
+  std::uint64_t made_ = 0;
+  std::uint64_t taken_ = 0;
+  std::uint64_t released_ = 0;
 };
 
 }  // namespace

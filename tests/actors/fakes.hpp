@@ -162,10 +162,16 @@ class ListSink final : public Sink {
 class Repeat final : public Operator {
  public:
   explicit Repeat(std::uint32_t copies = 1) : copies_(copies) {}
-  void start(const EpochStart&) override {}
+  void start(const EpochStart&) override { made_ = 0; }
+  OperatorMetrics metrics() const override {
+    OperatorMetrics metrics;
+    metrics.made_rows = made_;
+    return metrics;
+  }
   Flow process(BatchPtr batch, std::size_t, Output& output) override {
     batch_ = std::move(batch);
     left_ = copies_;
+    made_ += (copies_ - 1) * batch_->rows;
     return resume(output);
   }
   Flow resume(Output& output) override {
@@ -180,6 +186,7 @@ class Repeat final : public Operator {
  private:
   std::uint32_t copies_;
   std::uint32_t left_ = 0;
+  std::uint64_t made_ = 0;
   BatchPtr batch_;
 };
 
@@ -193,8 +200,12 @@ class SumPerKey final : public Operator {
       sums_[std::stoll(std::string(key))] = std::stoll(std::string(value));
     });
   }
-  void start(const EpochStart&) override { changed_.clear(); }
+  void start(const EpochStart&) override {
+    changed_.clear();
+    rows_ = made_ = 0;
+  }
   Flow process(BatchPtr batch, std::size_t, Output&) override {
+    rows_ += batch->rows;
     std::vector<std::uint64_t> hashes(batch->rows);
     const std::vector<std::uint32_t> keys{0};
     hash_keys(*batch, keys, hashes);
@@ -209,6 +220,7 @@ class SumPerKey final : public Operator {
     if (changed_.empty()) return Flow::done;
     std::vector<Row> rows;
     for (const auto& entry : changed_) rows.push_back({entry.first, sums_[entry.first]});
+    made_ = rows.size();
     output.emit(batch_of(Schema::parse("k bigint, s bigint"), rows));
     return Flow::done;
   }
@@ -222,6 +234,8 @@ class SumPerKey final : public Operator {
     metrics.stateful = true;
     metrics.state_rows = sums_.size();
     metrics.state_updated = changed_.size();
+    metrics.absorbed_rows = rows_;
+    metrics.made_rows = made_;
     return metrics;
   }
 
@@ -229,6 +243,8 @@ class SumPerKey final : public Operator {
   std::uint32_t groups_;
   std::map<std::int64_t, std::int64_t> sums_;
   std::map<std::int64_t, std::uint32_t> changed_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t made_ = 0;
 };
 
 inline TopologyNode source_node(std::shared_ptr<Source> source, std::uint32_t parallelism) {

@@ -86,7 +86,10 @@ class Feed {
     put(Barrier{Epoch{epoch}, {watermark}});
   }
   void put(std::variant<BatchPtr, EpochStart, Barrier> body) {
-    TaskMessage message = ChannelMessage{channel_, sequence_++, std::move(body)};
+    ChannelMessage sent{channel_, sequence_++, std::move(body)};
+    if (const auto* batch = std::get_if<BatchPtr>(&sent.body)) rows_ += (*batch)->rows;
+    if (std::holds_alternative<Barrier>(sent.body)) sent.rows = std::exchange(rows_, 0);
+    TaskMessage message = std::move(sent);
     task_.receive(message);
   }
 
@@ -94,6 +97,7 @@ class Feed {
   Task& task_;
   std::uint32_t channel_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t rows_ = 0;
 };
 
 void credit(Task& task, std::size_t bytes, std::size_t batches) {
@@ -246,7 +250,7 @@ TEST_CASE("a blocking source reads ahead one job at a time and stops when its ch
   wiring.edges = {{0, {}, {0}}};
   wiring.outputs = {{1, 0}};
   RecordingHost host;
-  SourceTask task(wiring, {1U << 20, 1}, 16, source.reader(0, 1), 1);
+  SourceTask task(wiring, {1U << 20, 1}, 16, source.reader(0, 1), {});
   task.attach(host);
   source.rewind("");
   auto range = source.plan(false);
@@ -279,7 +283,7 @@ TEST_CASE("a source of a heavier pool reads more batches before others have thei
     wiring.edges = {{0, {}, {0}}};
     wiring.outputs = {{1, 0}};
     RecordingHost host;
-    SourceTask task(wiring, {}, 16, source.reader(0, 1), weight);
+    SourceTask task(wiring, {}, 16, source.reader(0, 1), {weight, false});
     task.attach(host);
     TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {}, source.plan(false)->units};
     task.receive(begin);

@@ -45,6 +45,9 @@ class NexmarkTest(unittest.TestCase):
         # Half of the bids go to auctions whose ids are multiples of 100, plus 1000.
         self.check_query("q2", lambda rows: 0 < rows < EVENTS // 20)
 
+    def test_q13_gives_every_bid_a_value(self):
+        self.check_query("q13", lambda rows: rows == EVENTS * 46 // 50)
+
     def test_wordcount_counts_each_word(self):
         self.check_query("wordcount", lambda rows: 9_000 < rows <= 10_000)
 

@@ -73,10 +73,14 @@ class EndlessSource final : public Source {
    public:
     explicit Reader(const Schema& schema) : schema_(schema) {}
     bool blocking() const override { return false; }
-    void open(std::vector<ReadUnit> units) override { left_ = units.size(); }
+    void open(std::vector<ReadUnit> units) override {
+      left_ = units.size();
+      rows_ = 0;
+    }
     BatchPtr next() override {
       if (left_ == 0) return nullptr;
       --left_;
+      rows_ += batch_rows;
       ColumnBuilder keys(schema_[0].type, batch_rows);
       ColumnBuilder texts(schema_[1].type, batch_rows);
       for (std::size_t i = 0; i < batch_rows; ++i) {
@@ -88,11 +92,12 @@ class EndlessSource final : public Source {
       batch->columns = {keys.finish(), texts.finish()};
       return batch;
     }
-    SourceMetrics metrics() const override { return {}; }
+    SourceMetrics metrics() const override { return {rows_, 0, 0}; }
 
    private:
     const Schema& schema_;
     std::size_t left_ = 0;
+    std::uint64_t rows_ = 0;
   };
   Schema schema_ = Schema::parse("k bigint, text string");
   std::uint64_t epochs_ = 0;

@@ -34,6 +34,7 @@ StoredEntry random_entry(std::mt19937_64& random) {
   stored.index = random();
   for (auto n = random() % 4; n > 0; --n) {
     entry.source_ends.push_back(random_text(random));
+    entry.static_versions.push_back(random_text(random));
     entry.watermark_values.push_back(static_cast<std::int64_t>(random()));
     entry.totals[random_text(random)] = random();
     TaskChanges changes{OperatorId{static_cast<std::uint32_t>(random())},
@@ -61,6 +62,7 @@ StoredEntry random_entry(std::mt19937_64& random) {
   entry.next_watermark = {static_cast<std::int64_t>(random())};
   if (random() % 2 == 0) {
     entry.earliest_timeout = static_cast<std::int64_t>(random());
+    entry.idle_since = {-1, static_cast<std::int64_t>(random())};
     entry.snapshot = SnapshotReference{Epoch{random()}, {random_file(random), random_file(random)}};
   }
   entry.committed_through = static_cast<std::int64_t>(random());
@@ -79,8 +81,10 @@ TEST_CASE("Entries come back as they were written") {
     const auto& was = std::get<EpochEntry>(stored.entry);
     const auto& is = std::get<EpochEntry>(back.entry);
     CHECK(is.source_ends == was.source_ends);
+    CHECK(is.static_versions == was.static_versions);
     CHECK(is.totals == was.totals);
     CHECK(is.earliest_timeout == was.earliest_timeout);
+    CHECK(is.idle_since == was.idle_since);
     REQUIRE(is.changes.size() == was.changes.size());
     for (std::size_t n = 0; n < was.changes.size(); ++n) {
       CHECK(is.changes[n].file == was.changes[n].file);

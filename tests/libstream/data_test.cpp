@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -137,6 +138,16 @@ TEST_CASE("equal keys have equal hashes, whatever batch they stand in") {
   CHECK(second[0] != second[2]);
 }
 
+TEST_CASE("keys of the same values in other columns have other hashes") {
+  const auto batch =
+      batch_of(Schema::parse("a bigint, b bigint"), {{1, 2}, {2, 1}, {1, 1}, {2, 2}});
+  const std::vector<std::uint32_t> keys{0, 1};
+  std::vector<std::uint64_t> hashes(4);
+  hash_keys(*batch, keys, hashes);
+  std::sort(hashes.begin(), hashes.end());
+  CHECK(std::adjacent_find(hashes.begin(), hashes.end()) == hashes.end());
+}
+
 TEST_CASE("key groups are owned by contiguous ranges of partitions") {
   for (std::uint32_t partitions = 1; partitions <= 9; ++partitions) {
     for (std::uint32_t p = 0; p < partitions; ++p) {
@@ -172,6 +183,34 @@ TEST_CASE("timestamps, dates and durations read and print") {
   CHECK(floor_to_milliseconds(1999) == 1);
   CHECK(Watermark{10}.covers(10'000));
   CHECK_FALSE(Watermark{10}.covers(10'001));
+}
+
+TEST_CASE("entries appended in bulk are those written one by one") {
+  const std::vector<std::string> keys{"", "a", "long key"};
+  const std::vector<std::uint32_t> key_groups{0, 7, 127};
+  ChangelogWriter one_by_one;
+  ChangelogWriter bulk;
+  for (const bool puts : {true, false}) {
+    std::vector<ChangelogWriter::Part> key_parts;
+    std::vector<ChangelogWriter::Part> value_parts;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      key_parts.push_back({static_cast<std::uint32_t>(keys[i].size()), nullptr});
+      if (puts) value_parts.push_back({static_cast<std::uint32_t>(i), nullptr});
+      if (puts) one_by_one.put(key_groups[i], keys[i], std::string(i, 'v'));
+      if (!puts) one_by_one.erase(key_groups[i], keys[i]);
+    }
+    ChangelogWriter part;
+    part.append(key_groups, key_parts, value_parts);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      keys[i].copy(key_parts[i].bytes, keys[i].size());
+      if (puts) std::fill_n(value_parts[i].bytes, i, 'v');
+    }
+    bulk.append(std::move(part));
+  }
+  bulk.reserve(std::size_t{8} << 20);
+  CHECK(bulk.entries() == 6);
+  CHECK(bulk.entries() == one_by_one.entries());
+  CHECK(bulk.bytes() == one_by_one.bytes());
 }
 
 TEST_CASE("a changelog reads back, and a cut one is noticed") {

@@ -36,18 +36,16 @@ inline std::string evaluated(const std::string& text, const Schema& schema = {},
 /// Expression text and its value as text, or "error: " and a part of the message.
 using Cases = std::vector<std::pair<std::string, std::string>>;
 
-inline void check(const Cases& cases) {
-  for (const auto& [text, expected] : cases) {
-    CAPTURE(text);
-    const std::string value = evaluated(text);
-    if (expected.starts_with("error: ")) {
-      INFO(value);
-      CHECK(value.starts_with("error: "));
-      CHECK(value.find(expected.substr(7)) != std::string::npos);
-    } else {
-      CHECK(value == expected);
-    }
+/// Cases that expression_table_test.cpp runs and holds against the function table.
+class CaseTable {
+ public:
+  CaseTable(std::string title, Cases cases) {
+    all().emplace_back(std::move(title), std::move(cases));
   }
-}
+  static std::vector<std::pair<std::string, Cases>>& all() {
+    static std::vector<std::pair<std::string, Cases>> tables;
+    return tables;
+  }
+};
 
 }  // namespace libstream::test

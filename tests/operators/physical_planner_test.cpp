@@ -244,6 +244,53 @@ TEST_CASE("Wrong options are refused by name") {
   CHECK(error_of([&] { plan(spec, {.strict = true}); }).find("EXTENSION_IN_STRICT_MODE") == 0);
 }
 
+TEST_CASE("Sliding windows are added up in panes, exchanged by the other keys") {
+  const auto sliding = [](std::string_view size, std::string_view slide) {
+    return rows().with_watermark("t", 2h).group_by(window("t", size, slide), "k");
+  };
+  CHECK(plan(sliding("10 seconds", "2 seconds").agg(count().as("n"))) ==
+        "#0 memory source × 4\n"
+        "     MemorySource\n"
+        "#1 watermark × 4 <- #0 forward\n"
+        "     column t, delay 2 hours\n"
+        "#2 project × 4 <- #1 forward\n"
+        "     columns k, t\n"
+        "#3 partial aggregate × 4 <- #2 forward\n"
+        "     key [window, k]\n"
+        "     windows over t, size 10 seconds, slide 2 seconds, panes of 2 seconds\n"
+        "#4 aggregate × 4 <- #3 hash [k]\n"
+        "     key [window, k], event time window, append\n"
+        "     keeps groups until the watermark passes window.end\n"
+        "     windows over t, size 10 seconds, slide 2 seconds, panes of 2 seconds\n"
+        "#5 none sink × 4 <- #4 forward\n"
+        "     NoneSink\n");
+  const auto uneven = plan(sliding("10 seconds", "3 seconds").agg(count().as("n")),
+                           OutputMode::update, {.partitions = 1});
+  CHECK(uneven.find("panes of 1 second and 2 seconds") != std::string::npos);
+  CHECK(uneven.find("partial") == std::string::npos);
+}
+
+TEST_CASE("Windows are expanded where panes would not do") {
+  const auto expands = [](const DataStream& stream, OutputMode mode = OutputMode::update,
+                          PlannerOptions options = {}) {
+    return plan(stream, mode, options).find("panes") == std::string::npos;
+  };
+  const auto sliding = [](const DataStream& stream) {
+    return stream.group_by(window("t", "10 seconds", "2 seconds").as("w"), "t");
+  };
+  const auto watermarked = rows().with_watermark("t", 2h);
+  CHECK_FALSE(expands(sliding(rows()).agg(count().as("n"))));
+  // Structured Streaming counts an entry a window.
+  CHECK(expands(sliding(rows()).agg(count().as("n")), OutputMode::update, {.strict = true}));
+  // Panes do not keep the order of arrival.
+  CHECK(expands(sliding(rows()).agg(expr("last(v) AS l"))));
+  CHECK(expands(sliding(rows()).agg(count().as("n"), expr("collect_set(v) AS s"))));
+  // Rows are late by their own time here, not by their window.
+  CHECK(expands(
+      watermarked.group_by("t", window("t", "10 seconds", "2 seconds")).agg(count().as("n"))));
+  CHECK(expands(windowed()));
+}
+
 TEST_CASE("explain shows every stage, and works before a stream is written") {
   auto spec = spec_of(rows().group_by("k").count());
   spec.sinks.clear();

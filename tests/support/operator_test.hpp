@@ -61,7 +61,7 @@ class OperatorTest {
     } else if (gathered(0)) {
       deliver(0, 0, batch, input);
     } else {
-      exchange(0, *batch);
+      exchange(0, *batch, input);
     }
   }
 
@@ -144,6 +144,12 @@ class OperatorTest {
                              watermark_);
       }
     }
+    accounts_.assign(steps_.size(), {});
+    for (std::size_t step = 0; step < steps_.size(); ++step) {
+      for (const auto& task : tasks_[step]) {
+        accounts_[step].push_back({0, 0, 0, task->metrics().held_rows});
+      }
+    }
     metrics_.resize(steps_.size());
     rows_out_.resize(steps_.size());
   }
@@ -159,6 +165,7 @@ class OperatorTest {
 
   void deliver(std::size_t step, std::uint32_t task, const BatchPtr& batch, std::size_t input) {
     Port port(*this, step, task);
+    if (batch->kind == Batch::Kind::rows) accounts_[step][task].in += batch->rows;
     finish(step, task, tasks_[step][task]->process(batch, input, port), port);
   }
   void finish(std::size_t step, std::uint32_t task, Flow flow, Port& port) {
@@ -171,6 +178,10 @@ class OperatorTest {
   void emitted(std::size_t step, std::uint32_t task, BatchPtr batch, std::size_t port) {
     REQUIRE(batch->rows > 0);
     for (const ColumnPtr& column : batch->columns) REQUIRE(column->size() == batch->rows);
+    if (batch->kind == Batch::Kind::rows) {
+      auto& account = accounts_[step][task];
+      (port == Output::late_port ? account.late : account.out) += batch->rows;
+    }
     if (port == Output::late_port) {
       for (Row& row : rows_of(*batch)) late_rows_.push_back(std::move(row));
       return;
@@ -185,11 +196,11 @@ class OperatorTest {
     } else if (gathered(to)) {
       deliver(to, 0, batch, 0);
     } else {
-      exchange(to, *batch);
+      exchange(to, *batch, 0);
     }
   }
 
-  void exchange(std::size_t to, const Batch& batch) {
+  void exchange(std::size_t to, const Batch& batch, std::size_t input) {
     std::vector<std::uint64_t> hashes(batch.rows);
     hash_keys(batch, steps_[to].key_columns, hashes);
     if (batch.hashes) {
@@ -201,7 +212,7 @@ class OperatorTest {
       rows[owner(group, options_.key_groups, tasks(to))].push_back(i);
     }
     for (std::uint32_t task = 0; task < tasks(to); ++task) {
-      if (!rows[task].empty()) deliver(to, task, gather(batch, rows[task]), 0);
+      if (!rows[task].empty()) deliver(to, task, gather(batch, rows[task]), input);
     }
   }
 
@@ -216,9 +227,23 @@ class OperatorTest {
           REQUIRE(owner(change.key_group, options_.key_groups, tasks(step)) == task);
         });
         states_[step].apply(changes.bytes());
-        add(metrics_[step], tasks_[step][task]->metrics());
+        const auto metrics = tasks_[step][task]->metrics();
+        check_account(step, task, metrics);
+        add(metrics_[step], metrics);
       }
     }
+  }
+
+  /// What the engine asserts at every barrier.
+  void check_account(std::size_t step, std::uint32_t task, const OperatorMetrics& metrics) {
+    auto& account = accounts_[step][task];
+    CAPTURE(step);
+    CAPTURE(task);
+    CHECK(account.in + metrics.made_rows ==
+          account.out + metrics.late_rows + metrics.filtered_rows + metrics.absorbed_rows);
+    CHECK(metrics.held_rows + metrics.released_rows == account.held + metrics.taken_rows);
+    if (options_.connect_late) CHECK(account.late == metrics.late_rows);
+    account = {0, 0, 0, metrics.held_rows};
   }
 
   static void add(OperatorMetrics& sum, const OperatorMetrics& one) {
@@ -234,7 +259,14 @@ class OperatorTest {
     if (one.event_times) sum.event_times = one.event_times;
   }
 
+  struct Account {
+    std::uint64_t in = 0;
+    std::uint64_t out = 0;
+    std::uint64_t late = 0;
+    std::uint64_t held = 0;  ///< at the barrier before
+  };
   std::vector<Step> steps_;
+  std::vector<std::vector<Account>> accounts_;  ///< of each step's tasks
   Schema input_;
   Options options_;
   std::vector<std::vector<std::unique_ptr<Operator>>> tasks_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libstream/event_time.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
@@ -8,6 +9,7 @@
 #include <libstream/runtime.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -21,6 +23,12 @@ class GroupedStream;
 class Operation;
 template <class T>
 class TypedStream;
+
+/// What top_n does with rows that are equal to its last one in the order.
+enum class Ties : std::uint8_t {
+  cut,   ///< exactly n rows stay (SQL's row_number); always the same ones of the same rows
+  keep,  ///< all rows of rank ≤ n stay
+};
 
 /// Rows of one schema, streaming or bounded, and what is done to them: a value that describes,
 /// nothing runs before `start`. Wrong names and types are reported there.
@@ -72,6 +80,12 @@ class DataStream {
   DataStream drop_duplicates_within_watermark(std::vector<std::string> columns = {}) const;
   DataStream distinct() const;                ///< drop_duplicates by all columns
   DataStream limit(std::int64_t rows) const;  ///< the query's first rows; which ones is open
+  /// The best `n` rows of each combination of `partition_by`, the first in `order` being the best:
+  /// `bids.top_n(1, {col("price").desc()}, {window("time", "10 seconds")}, Ties::keep)`. A window
+  /// among the keys is added as a column. In output mode append the rows of a window go out when
+  /// the watermark passes it; in update mode those that entered in the epoch. See docs/top-n.md.
+  DataStream top_n(std::int64_t n, std::vector<ColumnArgument> order,
+                   std::vector<ColumnArgument> partition_by = {}, Ties ties = Ties::cut) const;
   DataStream union_all(const DataStream& other) const;
   DataStream order_by(std::vector<ColumnArgument> keys) const;  ///< above complete aggregations
   template <class... Keys>
@@ -95,6 +109,18 @@ class DataStream {
   /// A custom operator (see operation.hpp), over this stream and `others` as its further inputs.
   DataStream apply(std::shared_ptr<const Operation> operation,
                    std::vector<DataStream> others = {}) const;
+  /// For names in braces, which could be taken for a condition too.
+  DataStream join(const DataStream& right, std::initializer_list<const char*> columns,
+                  JoinType type = JoinType::inner) const {
+    return join(right, std::vector<std::string>(columns.begin(), columns.end()), type);
+  }
+  /// Of a bounded stream that is joined with a stream: its sources are read at the first epoch of a
+  /// run and then kept. Without: they are looked at before each epoch, and what has changed is
+  /// read. Throws Error(analysis) where this is a stream.
+  DataStream cache() const;
+  /// The same, but they are looked at again when `interval` has passed since the last look.
+  DataStream refresh(std::chrono::milliseconds interval) const;
+  DataStream refresh(std::string_view interval) const;
   DataStream as(std::string_view alias) const;
   /// The rows as values of T, a struct named in BOOST_DESCRIBE_STRUCT or a type of one column.
   /// Names and types are checked at `start`. Declared in typed_stream.hpp.
@@ -189,6 +215,8 @@ class DataStreamWriter {
   DataStreamWriter& checkpoint(std::string_view directory);
   DataStreamWriter& checkpoint(std::shared_ptr<CheckpointRoot> root);
   DataStreamWriter& query_name(std::string_view name);
+  /// By which watermark rows are late; the same as option "eventTime".
+  DataStreamWriter& event_time(EventTimeRule rule);
   DataStreamWriter& scheduler_pool(std::string_view name);
   DataStreamWriter& option(std::string_view name, std::string_view value);
   DataStreamWriter& option(std::string_view name, const char* value) {

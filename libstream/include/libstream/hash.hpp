@@ -8,7 +8,7 @@
 namespace libstream {
 
 /// Name of the key hash below; recorded in the checkpoint, never changed under that name.
-inline constexpr const char* key_hash_id = "ls-mum-1";
+inline constexpr const char* key_hash_id = "ls-mum-2";
 /// Key groups unless the session says otherwise; recorded in the checkpoint.
 inline constexpr std::uint32_t default_key_groups = 128;
 

@@ -7,12 +7,25 @@
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace libstream {
+
+/// When a bounded source beside a stream is looked at again. What has not changed is not read
+/// again.
+struct Refresh {
+  enum class Kind : std::uint8_t {
+    each_epoch,
+    once,      ///< at the first epoch of a run
+    interval,  ///< at the first epoch, and when `milliseconds` have passed since the last look
+  };
+  Kind kind = Kind::each_epoch;
+  std::int64_t milliseconds = 0;
+};
 
 /// A source as the user named it; the physical planner makes the Source.
 struct SourceSpec {
@@ -24,6 +37,7 @@ struct SourceSpec {
   bool streaming = true;
   std::shared_ptr<Source> custom;  ///< format "custom"
   std::shared_ptr<void> memory;    ///< format "memory": the MemoryStream's shared part
+  Refresh refresh;                 ///< of a bounded one
 };
 
 /// A call for each epoch's rows; see DataStreamWriter::foreach_batch.
@@ -61,6 +75,7 @@ struct LogicalPlan {
     with_column,  ///< `expressions[0]` as `column`: behind the others, or in place of that name
     rename,       ///< `column` becomes `new_name`
     drop,         ///< all columns but `names`
+    top_n,        ///< `count` rows of each combination of `keys`, by `expressions`; `ties`
     explode,      ///< array `column` becomes its elements, `new_name`, behind the other columns
   };
   Kind kind;
@@ -75,6 +90,7 @@ struct LogicalPlan {
   JoinType join_type = JoinType::inner;
   bool within_watermark = false;
   std::int64_t count = 0;
+  bool ties = false;
   std::string name;                    ///< `.named()`: identity of state across changed plans
   std::shared_ptr<const void> custom;  ///< operation: an Operation
 

@@ -28,6 +28,9 @@ struct OperationPlan {
   /// How rows come in, one an input; without any all forward. Forward inputs must have equal
   /// numbers of tasks; with a hash there are as many tasks as partitions, with a gather one.
   std::vector<Exchange> exchanges;
+  /// Its metrics say of every row what became of it (see OperatorMetrics), which is then checked at
+  /// every barrier.
+  bool accounts = false;
   /// Columns that are read, one list an input, in that order; without any all. Others are cut off
   /// below, and `plan` is asked again with inputs that have just these.
   std::vector<std::vector<std::uint32_t>> columns;

@@ -44,7 +44,11 @@ enum class Flow : std::uint8_t {
 };
 
 /// What an operator did in an epoch; cleared by `start`. Row counts of input and output are the
-/// task's business.
+/// task's business: it counts them and checks the operator's account at every barrier,
+///   rows in + made = rows out + late + filtered + absorbed
+///   held = held at the barrier before + taken - released
+/// where all are zero for an operator that hands each row on once, or sets it aside. A query whose
+/// account does not balance has lost or repeated a row: the process aborts.
 struct OperatorMetrics {
   std::uint64_t late_rows = 0;      ///< rows dropped as late, all handed to the late port
   std::uint64_t filtered_rows = 0;  ///< rows a filter dropped, or null event times a window dropped
@@ -56,6 +60,12 @@ struct OperatorMetrics {
   std::uint64_t state_removed = 0;  ///< numRowsRemoved
   std::uint64_t state_bytes = 0;    ///< memoryUsedBytes
   std::uint64_t held_rows = 0;      ///< input rows that live on in state not yet emitted (append)
+  std::uint64_t made_rows = 0;      ///< rows out that are results, or second copies of a row in
+  std::uint64_t absorbed_rows = 0;  ///< rows in that went into groups instead of out
+  /// Rows of the query that went into `held_rows`, and out of it. A row of a partial aggregation
+  /// stands for several: what a partial one releases, the final one takes.
+  std::uint64_t taken_rows = 0;
+  std::uint64_t released_rows = 0;
   /// The processing time, ms since 1970, from which on it wants an epoch even without data.
   std::optional<std::int64_t> next_epoch_milliseconds;
   /// Watermark operator: statistics of the rows it saw this epoch (µs); absent without rows.
@@ -66,6 +76,9 @@ struct OperatorMetrics {
     std::uint64_t rows;
   };
   std::optional<EventTimes> event_times;
+  /// Watermark operator that goes by source partition: the smallest watermark (ms) of the task's
+  /// partitions, INT64_MIN where one has had no row; absent where the task has none.
+  std::optional<std::int64_t> partition_watermark;
 };
 
 /// Computes one partition of one dataflow step.

@@ -27,6 +27,8 @@ struct StateOperatorProgress {
   std::uint64_t rows_dropped_by_watermark = 0;  ///< groups, as Structured Streaming counts
   std::uint64_t memory_used_bytes = 0;
   std::uint64_t partitions = 0;
+  /// By the names of Structured Streaming: "numDroppedDuplicateRows" of deduplications.
+  std::map<std::string, std::uint64_t> custom_metrics;
 };
 
 struct OperatorProgress {

@@ -2,6 +2,7 @@
 
 #include <libstream/aggregate.hpp>
 #include <libstream/bound_expression.hpp>
+#include <libstream/event_time.hpp>
 #include <libstream/join.hpp>
 #include <libstream/logical_plan.hpp>
 #include <libstream/state.hpp>
@@ -32,6 +33,7 @@ struct ResolvedPlan {
     aggregate,    ///< `keys`, `aggregates`; output: keys, then aggregates
     deduplicate,  ///< `keys`; `event_column`, `time_key`, `within_watermark`, `delay_milliseconds`
     limit,        ///< `count`
+    top_n,        ///< best `count` rows by `keys`, ordered by `expressions`, `descending`; `ties`
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
@@ -44,7 +46,8 @@ struct ResolvedPlan {
   std::vector<std::uint32_t> event_times;
   bool streaming = true;
   bool watermarked = false;  ///< a watermark here or below
-  std::string qualifier;     ///< name given by `as`, for "side.name"
+  /// A column: the name that `as` gave its side, for "side.name"; empty: no column has one.
+  std::vector<std::string> qualifiers;
 
   SourceSpec source;
   std::vector<BoundPtr> expressions;
@@ -65,8 +68,14 @@ struct ResolvedPlan {
   std::optional<std::uint32_t> event_column;
   bool within_watermark = false;
   std::int64_t count = 0;
+  bool ties = false;  ///< also the rows that equal the last one
   std::shared_ptr<const JoinPlan> join;
   std::shared_ptr<const OperationPlan> operation;
+  /// Event time per source partition (see row_watermarks.hpp). Sources and watermarks: number of
+  /// splits, 0 elsewhere.
+  std::uint32_t splits = 0;
+  Lateness lateness = Lateness::by_epoch;
+  std::int64_t session_wait = 0;  ///< ms that the watermark must be past a session's end
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
@@ -87,6 +96,8 @@ std::string duration_text(std::int64_t microseconds);
 bool drops_late_rows(const ResolvedPlan& plan);
 /// True where every row that comes out of here has been tested: further up none can be late.
 bool tested_for_lateness(const ResolvedPlan& plan);
+/// True where rows are found late here first: what comes from below has not all been tested.
+bool finds_late_rows(const ResolvedPlan& plan);
 /// True where an aggregation is here or below.
 bool has_aggregate(const ResolvedPlan& plan);
 

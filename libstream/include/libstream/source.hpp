@@ -83,6 +83,11 @@ class Source {
   /// Epochs up to this end are decided; what was read may be given up.
   virtual void release(const Offset& /*decided*/) {}
   virtual std::unique_ptr<SourceReader> reader(std::uint32_t task, std::uint32_t tasks) = 0;
+  /// How many splits its units name (0 … splits − 1), fixed for the life of a query; a split's
+  /// units are planned in an order that does not depend on how much is planned at once. 1: units
+  /// need not name one, all are one split in the order planned. Event time per source partition
+  /// goes by it.
+  virtual std::uint32_t splits() const { return 1; }
   /// Most tasks that make sense; 0 = as many as partitions.
   virtual std::uint32_t max_parallelism() const { return 0; }
   /// Milliseconds after which plan() may find something though nothing is known now; the engine

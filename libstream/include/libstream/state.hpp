@@ -21,15 +21,25 @@ class ChangelogWriter {
  public:
   void put(std::uint32_t key_group, std::string_view key, std::string_view value);
   void erase(std::uint32_t key_group, std::string_view key);
+  /// Many puts, or where `values` is empty erases, whose keys and values the caller writes: sets
+  /// each `bytes` to where its entry's go; good until the next call.
+  struct Part {
+    std::uint32_t size = 0;
+    char* bytes = nullptr;
+  };
+  void append(std::span<const std::uint32_t> key_groups, std::span<Part> keys,
+              std::span<Part> values);
+  /// The entries of another, behind these.
+  void append(ChangelogWriter&& other);
   /// Room for so many bytes in all; saves copies where there are many entries.
-  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
+  void reserve(std::size_t bytes);
   bool empty() const { return bytes_.empty(); }
   std::uint64_t entries() const { return entries_; }
   const std::string& bytes() const { return bytes_; }
   std::string take();
 
  private:
-  char* append(std::size_t size);
+  char* extend(std::size_t size);
 
   std::string bytes_;
   std::uint64_t entries_ = 0;

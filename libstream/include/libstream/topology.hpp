@@ -3,10 +3,12 @@
 #include <libstream/operator.hpp>
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
+#include <libstream/static_side.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,7 +53,16 @@ struct TopologyNode {
   std::string state_name;       ///< "stateStoreSave", … as progress names the operator
   std::string state_signature;  ///< kind, key and value schemas: must match at a restart
 
-  bool is_watermark = false;            ///< reports event_times
+  /// Sources: reads one split after the other, each in its order, and appends the split's number to
+  /// every row (bigint, the last column). Number of splits; 0: reads as it likes.
+  std::uint32_t splits = 0;
+  /// Every task gets all of the state at its start, whatever its partition; each writes its own.
+  /// Such state is part of the checkpoint's plan, but not of progress.
+  bool shared_state = false;
+  /// Its rows out stand for `released_rows` of its rows in: what the next node takes.
+  bool partial = false;
+
+  bool is_watermark = false;            ///< reports event_times, or partition_watermark
   std::int64_t watermark_delay_ms = 0;  ///< of a watermark operator
 
   /// True where a rise of the watermark to We asks for a no-data epoch (semantics.md 1.5).
@@ -59,6 +70,8 @@ struct TopologyNode {
   /// True where an epoch without data may change what it emits because time goes by: in strict mode
   /// there is one at every trigger, else when OperatorMetrics::next_epoch_milliseconds says.
   bool wants_epoch_each_trigger = false;
+  /// False: the metrics of a user's operator do not say what became of each row.
+  bool accounts = true;
   std::string explain;  ///< one or more lines: key, watermark column, retention
 };
 
@@ -76,7 +89,11 @@ enum class WatermarkPolicy : std::uint8_t { min, max };
 struct Topology {
   std::vector<TopologyNode> nodes;
   std::vector<TopologyEdge> edges;
+  std::vector<std::shared_ptr<StaticSide>> static_sides;  ///< in plan order
   WatermarkPolicy watermark_policy = WatermarkPolicy::min;
+  /// An input with nothing to read for so long (ms) does not hold the watermark back; absent: it
+  /// does.
+  std::optional<std::int64_t> idle_timeout_ms;
   std::uint32_t key_groups = 128;
   std::string explain() const;
 };

@@ -232,42 +232,31 @@ Kernel only(std::span<const BoundPtr>, const DataType&) {
 
 std::span<const Function> collection_functions() {
   static const std::vector<Function> rows = [] {
-    std::vector<Function> table;
-    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
-                         std::size_t most, auto resolve, auto kernel) {
-      Function row;
-      row.name = name;
-      row.usage = usage;
-      row.min_arguments = least;
-      row.max_arguments = most;
-      row.resolve = resolve;
-      row.kernel = kernel;
-      table.push_back(row);
-    };
-    add("field", "structure.field", 2, 2, resolve_field, only<field_kernel>);
-    add("element", "array[index]", 2, 2, resolve_element<false>,
-        element_for<Outside::error, false>);
-    table.back().fallible = true;
-    add("element_at", "element_at(array, index from 1)", 2, 2, resolve_element<false>,
-        element_for<Outside::error, true>);
-    table.back().fallible = true;
-    add("get", "get(array, index from 0)", 2, 2, resolve_element<true>,
-        element_for<Outside::null, false>);
-    add("try_element_at", "try_element_at(array, index from 1)", 2, 2, resolve_element<true>,
-        element_for<Outside::null, true>);
+    TableBuilder t;
+    t.add("field", "structure.field", 2, 2, resolve_field, only<field_kernel>);
+    t.add("element", "array[index]", 2, 2, resolve_element<false>,
+          element_for<Outside::error, false>);
+    t.back().fallible = true;
+    t.add("element_at", "element_at(array, index from 1)", 2, 2, resolve_element<false>,
+          element_for<Outside::error, true>);
+    t.back().fallible = true;
+    t.add("get", "get(array, index from 0)", 2, 2, resolve_element<true>,
+          element_for<Outside::null, false>);
+    t.add("try_element_at", "try_element_at(array, index from 1)", 2, 2, resolve_element<true>,
+          element_for<Outside::null, true>);
     for (const char* name : {"size", "cardinality", "array_size"}) {
-      add(name, "size(array)", 1, 1, resolve_size, only<size_kernel>);
+      t.add(name, "size(array)", 1, 1, resolve_size, only<size_kernel>);
     }
-    add("array_contains", "array_contains(array, value)", 2, 2, resolve_contains,
-        only<contains_kernel>);
-    add("array", "array(value, …)", 0, any_number, resolve_array, only<array_kernel>);
-    table.back().nulls = NullRule::own;
-    add("named_struct", "named_struct('name', value, …)", 2, any_number, resolve_named_structure,
-        structure_for<true>);
-    table.back().nulls = NullRule::own;
-    add("struct", "struct(value, …)", 1, any_number, resolve_structure, structure_for<false>);
-    table.back().nulls = NullRule::own;
-    return table;
+    t.add("array_contains", "array_contains(array, value)", 2, 2, resolve_contains,
+          only<contains_kernel>);
+    t.add("array", "array(value, …)", 0, any_number, resolve_array, only<array_kernel>);
+    t.back().nulls = NullRule::own;
+    t.add("named_struct", "named_struct('name', value, …)", 2, any_number, resolve_named_structure,
+          structure_for<true>);
+    t.back().nulls = NullRule::own;
+    t.add("struct", "struct(value, …)", 1, any_number, resolve_structure, structure_for<false>);
+    t.back().nulls = NullRule::own;
+    return t.take();
   }();
   return rows;
 }

@@ -327,45 +327,34 @@ Kernel only(std::span<const BoundPtr>, const DataType&) {
 
 std::span<const Function> math_functions() {
   static const std::vector<Function> rows = [] {
-    std::vector<Function> table;
-    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
-                         std::size_t most, auto resolve, auto kernel, bool fallible = false) {
-      Function row;
-      row.name = name;
-      row.usage = usage;
-      row.min_arguments = least;
-      row.max_arguments = most;
-      row.resolve = resolve;
-      row.kernel = kernel;
-      row.fallible = fallible;
-      table.push_back(row);
-    };
-    add("abs", "abs(number)", 1, 1, resolve_same, absolute_for, true);
-    add("ceil", "ceil(number)", 1, 1, resolve_floor, floor_for<true>, true);
-    add("ceiling", "ceiling(number)", 1, 1, resolve_floor, floor_for<true>, true);
-    add("floor", "floor(number)", 1, 1, resolve_floor, floor_for<false>, true);
-    add("round", "round(number[, digits as a literal])", 1, 2, resolve_round, round_for, true);
-    add("sqrt", "sqrt(number)", 1, 1, resolve_doubles, only<double_kernel<square_root>>);
-    add("exp", "exp(number)", 1, 1, resolve_doubles, only<double_kernel<exponential>>);
-    add("sin", "sin(number)", 1, 1, resolve_doubles, only<double_kernel<sine>>);
-    add("cos", "cos(number)", 1, 1, resolve_doubles, only<double_kernel<cosine>>);
-    add("sign", "sign(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
-    add("signum", "signum(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
-    add("ln", "ln(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<natural>>);
-    add("log10", "log10(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<decadic>>);
-    add("log2", "log2(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<binary>>);
-    add("power", "power(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
-    add("pow", "pow(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
-    add("isnan", "isnan(number)", 1, 1, resolve_is_nan, is_nan_for);
-    table.back().nulls = NullRule::own;
+    TableBuilder t;
+    t.add("abs", "abs(number)", 1, 1, resolve_same, absolute_for).fallible = true;
+    t.add("ceil", "ceil(number)", 1, 1, resolve_floor, floor_for<true>).fallible = true;
+    t.add("ceiling", "ceiling(number)", 1, 1, resolve_floor, floor_for<true>).fallible = true;
+    t.add("floor", "floor(number)", 1, 1, resolve_floor, floor_for<false>).fallible = true;
+    t.add("round", "round(number[, digits as a literal])", 1, 2, resolve_round, round_for)
+        .fallible = true;
+    t.add("sqrt", "sqrt(number)", 1, 1, resolve_doubles, only<double_kernel<square_root>>);
+    t.add("exp", "exp(number)", 1, 1, resolve_doubles, only<double_kernel<exponential>>);
+    t.add("sin", "sin(number)", 1, 1, resolve_doubles, only<double_kernel<sine>>);
+    t.add("cos", "cos(number)", 1, 1, resolve_doubles, only<double_kernel<cosine>>);
+    t.add("sign", "sign(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
+    t.add("signum", "signum(number)", 1, 1, resolve_doubles, only<double_kernel<sign_of>>);
+    t.add("ln", "ln(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<natural>>);
+    t.add("log10", "log10(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<decadic>>);
+    t.add("log2", "log2(number)", 1, 1, resolve_logarithm, only<logarithm_kernel<binary>>);
+    t.add("power", "power(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
+    t.add("pow", "pow(number, number)", 2, 2, resolve_doubles, only<power_kernel>);
+    t.add("isnan", "isnan(number)", 1, 1, resolve_is_nan, is_nan_for);
+    t.back().nulls = NullRule::own;
     for (const char* name : {"rand", "random"}) {
-      add(name, "rand([seed])", 0, 1, resolve_random, only<random_kernel>);
-      table.back().deterministic = false;
-      table.back().per_row = true;
-      table.back().prepare = prepare_random;
-      table.back().nulls = NullRule::own;
+      t.add(name, "rand([seed])", 0, 1, resolve_random, only<random_kernel>);
+      t.back().deterministic = false;
+      t.back().per_row = true;
+      t.back().prepare = prepare_random;
+      t.back().nulls = NullRule::own;
     }
-    return table;
+    return t.take();
   }();
   return rows;
 }

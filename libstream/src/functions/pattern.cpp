@@ -353,19 +353,12 @@ Kernel only(std::span<const BoundPtr>, const DataType&) {
 
 std::span<const Function> pattern_functions() {
   static const std::vector<Function> rows = [] {
-    std::vector<Function> table;
+    TableBuilder t;
     const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
                          std::size_t most, auto resolve, auto kernel, auto prepare) {
-      Function row;
-      row.name = name;
-      row.usage = usage;
-      row.min_arguments = least;
-      row.max_arguments = most;
-      row.resolve = resolve;
-      row.kernel = kernel;
+      Function& row = t.add(name, usage, least, most, resolve, kernel);
       row.prepare = prepare;
       row.fallible = true;  // a bad pattern
-      table.push_back(row);
     };
     add("like", "string LIKE pattern [ESCAPE character]", 2, 3, resolve_match, only<like_kernel>,
         prepare_like);
@@ -378,7 +371,7 @@ std::span<const Function> pattern_functions() {
         only<regexp_extract_kernel>, prepare_pattern);
     add("split", "split(string, pattern[, limit])", 2, 3, resolve_split, only<split_kernel>,
         prepare_pattern);
-    return table;
+    return t.take();
   }();
   return rows;
 }

@@ -4,6 +4,7 @@
 #include <utf8proc.h>
 
 #include <cstring>
+#include <utility>
 
 namespace libstream {
 namespace {
@@ -148,9 +149,10 @@ ColumnPtr concat_ws_kernel(const KernelCall& call) {
     }
     char* place = heap.reserve(size + 1);
     const char* begin = place;
+    bool first = true;
     for (const Vector& part : call.arguments.subspan(1)) {
       if (part.is_null(i)) continue;
-      if (place != begin) {
+      if (!std::exchange(first, false)) {
         std::memcpy(place, between.data(), between.size());
         place += between.size();
       }
@@ -257,55 +259,44 @@ Kernel only(std::span<const BoundPtr>, const DataType&) {
 
 std::span<const Function> string_functions() {
   static const std::vector<Function> rows = [] {
-    std::vector<Function> table;
-    const auto add = [&](std::string_view name, std::string_view usage, std::size_t least,
-                         std::size_t most, auto resolve, auto kernel) {
-      Function row;
-      row.name = name;
-      row.usage = usage;
-      row.min_arguments = least;
-      row.max_arguments = most;
-      row.resolve = resolve;
-      row.kernel = kernel;
-      table.push_back(row);
-    };
+    TableBuilder t;
     constexpr auto text = strings_to<TypeId::string>;
     constexpr auto truth = strings_to<TypeId::boolean>;
     constexpr auto number = strings_to<TypeId::integer>;
     for (const char* name : {"upper", "ucase"}) {
-      add(name, "upper(string)", 1, 1, text, only<case_kernel<true>>);
+      t.add(name, "upper(string)", 1, 1, text, only<case_kernel<true>>);
     }
     for (const char* name : {"lower", "lcase"}) {
-      add(name, "lower(string)", 1, 1, text, only<case_kernel<false>>);
+      t.add(name, "lower(string)", 1, 1, text, only<case_kernel<false>>);
     }
     for (const char* name : {"length", "char_length", "character_length", "len"}) {
-      add(name, "length(string)", 1, 1, resolve_length, only<length_kernel>);
+      t.add(name, "length(string)", 1, 1, resolve_length, only<length_kernel>);
     }
-    add("octet_length", "octet_length(string)", 1, 1, resolve_length, only<octet_length_kernel>);
+    t.add("octet_length", "octet_length(string)", 1, 1, resolve_length, only<octet_length_kernel>);
     for (const char* name : {"substring", "substr"}) {
-      add(name, "substring(string, position[, length])", 2, 3, text_and_numbers,
-          only<substring_kernel>);
+      t.add(name, "substring(string, position[, length])", 2, 3, text_and_numbers,
+            only<substring_kernel>);
     }
-    add("left", "left(string, count)", 2, 2, text_and_numbers, only<side_kernel<true>>);
-    add("right", "right(string, count)", 2, 2, text_and_numbers, only<side_kernel<false>>);
-    add("trim", "trim(string)", 1, 1, text, only<trim_kernel<true, true>>);
-    add("btrim", "btrim(string[, characters])", 1, 2, text, only<trim_kernel<true, true>>);
-    add("ltrim", "ltrim(string)", 1, 1, text, only<trim_kernel<true, false>>);
-    add("rtrim", "rtrim(string)", 1, 1, text, only<trim_kernel<false, true>>);
-    add("concat", "concat(string, …)", 1, any_number, text, only<concat_kernel>);
-    add("concat_ws", "concat_ws(separator, string, …)", 1, any_number, resolve_concat_ws,
-        only<concat_ws_kernel>);
-    table.back().nulls = NullRule::own;
-    add("replace", "replace(string, search[, replacement])", 2, 3, text, only<replace_kernel>);
+    t.add("left", "left(string, count)", 2, 2, text_and_numbers, only<side_kernel<true>>);
+    t.add("right", "right(string, count)", 2, 2, text_and_numbers, only<side_kernel<false>>);
+    t.add("trim", "trim(string)", 1, 1, text, only<trim_kernel<true, true>>);
+    t.add("btrim", "btrim(string[, characters])", 1, 2, text, only<trim_kernel<true, true>>);
+    t.add("ltrim", "ltrim(string)", 1, 1, text, only<trim_kernel<true, false>>);
+    t.add("rtrim", "rtrim(string)", 1, 1, text, only<trim_kernel<false, true>>);
+    t.add("concat", "concat(string, …)", 1, any_number, text, only<concat_kernel>);
+    t.add("concat_ws", "concat_ws(separator, string, …)", 1, any_number, resolve_concat_ws,
+          only<concat_ws_kernel>);
+    t.back().nulls = NullRule::own;
+    t.add("replace", "replace(string, search[, replacement])", 2, 3, text, only<replace_kernel>);
     for (const char* name : {"starts_with", "startswith"}) {
-      add(name, "starts_with(string, string)", 2, 2, truth, only<starts_kernel>);
+      t.add(name, "starts_with(string, string)", 2, 2, truth, only<starts_kernel>);
     }
     for (const char* name : {"ends_with", "endswith"}) {
-      add(name, "ends_with(string, string)", 2, 2, truth, only<ends_kernel>);
+      t.add(name, "ends_with(string, string)", 2, 2, truth, only<ends_kernel>);
     }
-    add("contains", "contains(string, string)", 2, 2, truth, only<contains_kernel>);
-    add("instr", "instr(string, search)", 2, 2, number, only<position_kernel>);
-    return table;
+    t.add("contains", "contains(string, string)", 2, 2, truth, only<contains_kernel>);
+    t.add("instr", "instr(string, search)", 2, 2, number, only<position_kernel>);
+    return t.take();
   }();
   return rows;
 }

@@ -42,28 +42,6 @@ T value_at(const Vector& vector, std::size_t row) {
   return vector.column->values<T>()[vector.constant ? 0 : row];
 }
 
-/// Adds rows to a part of the function table.
-class TableBuilder {
- public:
-  Function& add(std::string_view name, std::string_view usage, std::size_t least, std::size_t most,
-                std::optional<Signature> (*resolve)(std::span<const BoundPtr>),
-                Kernel (*kernel)(std::span<const BoundPtr>, const DataType&)) {
-    Function row;
-    row.name = name;
-    row.usage = usage;
-    row.min_arguments = least;
-    row.max_arguments = most;
-    row.resolve = resolve;
-    row.kernel = kernel;
-    rows_.push_back(row);
-    return rows_.back();
-  }
-  std::vector<Function> take() { return std::move(rows_); }
-
- private:
-  std::vector<Function> rows_;
-};
-
 template <Kernel kernel>
 Kernel always(std::span<const BoundPtr>, const DataType&) {
   return kernel;

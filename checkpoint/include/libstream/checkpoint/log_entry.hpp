@@ -55,13 +55,17 @@ struct EpochEntry {
   Epoch epoch{};
   EpochContext context;
   bool no_data = false;
-  std::vector<Offset> source_ends;  ///< in plan order; empty text = nothing read yet
+  std::vector<Offset> source_ends;           ///< in plan order; empty text = nothing read yet
+  std::vector<std::string> static_versions;  ///< of the bounded sides of joins, in plan order
   std::vector<TaskChanges> changes;
-  std::vector<SinkStage> sinks;                  ///< in plan order, the late sink last
-  Watermark watermark;                           ///< used in this epoch (We)
-  Watermark next_watermark;                      ///< what the maxima give for the next
-  std::vector<std::int64_t> watermark_values;    ///< per watermark operator, ms: running maximum of
-                                                 ///< (event time - delay); INT64_MIN = none yet
+  std::vector<SinkStage> sinks;                ///< in plan order, the late sink last
+  Watermark watermark;                         ///< used in this epoch (We)
+  Watermark next_watermark;                    ///< what the maxima give for the next
+  std::vector<std::int64_t> watermark_values;  ///< per watermark operator, ms: running maximum of
+                                               ///< (event time - delay); INT64_MIN = none yet
+  /// Per watermark operator: time (ms) of the first epoch from which on its sources had nothing to
+  /// read; -1 = they had in this one. Empty where idle inputs hold the watermark back.
+  std::vector<std::int64_t> idle_since;
   std::optional<std::int64_t> earliest_timeout;  ///< ms, processing time
   std::map<std::string, std::uint64_t> totals;   ///< cumulative counters (QueryProgress::totals)
   std::int64_t committed_through = -1;           ///< epochs ≤ this are committed in all sinks

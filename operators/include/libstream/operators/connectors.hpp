@@ -13,6 +13,9 @@ std::shared_ptr<Source> make_source(const SourceSpec& spec, const Environment& e
 /// and "memory" know it); throws Error(analysis) where the user must give one and did not.
 Schema source_schema(const SourceSpec& spec);
 
+/// How many splits a source of this spec has; see Source::splits.
+std::uint32_t source_splits(const SourceSpec& spec);
+
 /// Makes the sink of a spec ("console", "json", "csv", "memory", "foreach_batch", "none",
 /// "custom"). `mode`: file sinks take append only.
 std::shared_ptr<Sink> make_sink(const SinkSpec& spec, OutputMode mode,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <libstream/event_time.hpp>
 #include <libstream/topology.hpp>
 
 #include <optional>
@@ -18,6 +19,9 @@ struct DeduplicateSpec {
   std::optional<std::uint32_t> time_key;
   /// Set: keys go when the watermark has passed the event time of their first row plus this, ms.
   std::optional<std::int64_t> within_milliseconds;
+  /// by_row: the input has the row's watermark behind the columns that come out, and within the
+  /// watermark a key counts as gone for a row whose own watermark has passed its time.
+  Lateness lateness = Lateness::by_epoch;
 };
 OperatorFactory deduplicate(DeduplicateSpec spec);
 

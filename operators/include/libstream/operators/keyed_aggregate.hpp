@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/aggregate.hpp>
+#include <libstream/event_time.hpp>
 #include <libstream/options.hpp>
 #include <libstream/topology.hpp>
 
@@ -26,6 +27,10 @@ struct AggregateSpec {
   /// Which of `keys` carries the event time: a timestamp, or a window struct whose end counts.
   /// Absent: nothing is late, nothing is evicted.
   std::optional<std::uint32_t> time_key;
+  Lateness lateness = Lateness::by_epoch;  ///< how late rows are told; by_row: no stage final_
+  /// Sessions go, and count for downstream as gone, when the watermark is so far past their end,
+  /// ms.
+  std::int64_t session_wait = 0;
   /// No keys: exactly one group, which exists from the first epoch on and is emitted every epoch.
   bool global() const { return keys.empty(); }
 };

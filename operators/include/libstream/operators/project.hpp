@@ -54,6 +54,18 @@ struct WatermarkSpec {
 };
 OperatorFactory observe_watermark(WatermarkSpec spec);
 
+/// The same per source partition. The last column of the input is the number of the row's split,
+/// one a batch; that of the output the row's watermark (bigint, ms, never below 0): the largest
+/// event time that came before it in its split, less the delay. State: one entry a split, the
+/// largest event time (ms); every task gets all of them and writes those of its own splits, the
+/// ones that are congruent to its partition.
+struct RowWatermarkSpec {
+  std::uint32_t time_column = 0;
+  std::int64_t delay_milliseconds = 0;
+  std::uint32_t splits = 1;
+};
+OperatorFactory assign_row_watermarks(RowWatermarkSpec spec);
+
 /// Passes the rows of all inputs on; inputs have the same types.
 OperatorFactory union_all();
 

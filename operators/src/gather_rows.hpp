@@ -1,0 +1,42 @@
+#pragma once
+
+#include <libstream/batch.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace libstream {
+
+/// Rows out of many batches: row i is row `rows[i]` of `batches[i]`.
+struct RowList {
+  std::vector<const Batch*> batches;
+  std::vector<std::uint32_t> rows;
+
+  std::size_t size() const { return rows.size(); }
+  void clear() {
+    batches.clear();
+    rows.clear();
+  }
+  void push_back(const Batch* batch, std::uint32_t row) {
+    batches.push_back(batch);
+    rows.push_back(row);
+  }
+};
+
+/// Column `column` of the rows; copies the bytes of long strings, so that nothing of the batches is
+/// kept alive.
+ColumnPtr gather_column(const DataType& type, const RowList& list, std::size_t column);
+/// The batch itself, or a copy where columns keep alive much more than its rows (slices, strings of
+/// a larger batch). Carries neither hashes nor event times.
+BatchPtr own_rows(const Schema& schema, const Batch& batch);
+/// Bytes that own columns take.
+std::size_t owned_bytes(const Batch& batch);
+
+/// Drops the entries i of `list` whose column differs from row `others[i]` of `other`; both columns
+/// have one type. Null equals null; a caller to whom they differ has taken null rows out before.
+/// Writes the places that stay, ascending, to `keep`.
+void match_column(const RowList& list, std::size_t column, const Column& other,
+                  std::span<const std::uint32_t> others, std::vector<std::uint32_t>& keep);
+
+}  // namespace libstream

@@ -1,0 +1,102 @@
+#include "plan_stream_join.hpp"
+
+#include <libstream/operators/stream_join.hpp>
+
+#include <algorithm>
+
+namespace libstream {
+namespace {
+
+std::string types_of(const Schema& schema) {
+  std::string text;
+  for (const auto& field : schema) text += (text.empty() ? "" : ", ") + field.type.to_string();
+  return "(" + text + ")";
+}
+
+std::string retention_signature(const JoinRetention& retention) {
+  if (retention.key) return "key " + std::to_string(*retention.key);
+  if (retention.column) return "column " + std::to_string(*retention.column);
+  return "all";
+}
+
+/// What must match at a restart: kinds and types of the rows kept and how they are laid out by
+/// time. How long they are kept may change.
+std::string signature_of(const ResolvedPlan& plan) {
+  const auto& join = *plan.join;
+  std::string keys;
+  for (std::size_t i = 0; i < join.left.keys.size(); ++i) {
+    const auto& left = plan.inputs[0]->schema[join.left.keys[i]];
+    keys += (i == 0 ? "" : ", ") + left.type.to_string() + (join.null_safe[i] ? " null-safe" : "");
+  }
+  return std::string(to_string(join.type)) + " join keys(" + keys + ") left" +
+         types_of(plan.inputs[0]->schema) + " by " + retention_signature(join.left.retention) +
+         " right" + types_of(plan.inputs[1]->schema) + " by " +
+         retention_signature(join.right.retention);
+}
+
+std::string keys_text(const ResolvedPlan& plan) {
+  const auto& join = *plan.join;
+  std::string text;
+  for (std::size_t i = 0; i < join.left.keys.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + plan.inputs[0]->schema[join.left.keys[i]].name +
+            (join.null_safe[i] ? " <=> " : " = ") + plan.inputs[1]->schema[join.right.keys[i]].name;
+  }
+  return text;
+}
+
+/// "left rows", or "rows of i" where `as` named the side.
+std::string rows_of(const ResolvedPlan& plan, bool left) {
+  const auto& names = plan.inputs[left ? 0 : 1]->qualifiers;
+  const auto one = !names.empty() && !names[0].empty() &&
+                   std::all_of(names.begin(), names.end(), [&](const std::string& name) {
+                     return name.empty() || name == names[0];
+                   });
+  if (one) return "rows of " + names[0];
+  return left ? "left rows" : "right rows";
+}
+
+bool waits_for_match(JoinType type, bool left) {
+  if (type == JoinType::full_outer) return true;
+  return left ? type == JoinType::left_outer : type == JoinType::right_outer;
+}
+
+std::string side_text(const ResolvedPlan& plan, bool left) {
+  const auto& side = left ? plan.join->left : plan.join->right;
+  const auto rows = rows_of(plan, left);
+  auto text = rows + " are " + side.retention.why;
+  if (side.event_column) {
+    text += "; late by " + plan.inputs[left ? 0 : 1]->schema[*side.event_column].name;
+  }
+  if (side.retention.bounded() && !side.retention.fixed) return text;
+  text += "\nWARNING: " + rows + " are never dropped";
+  if (waits_for_match(plan.join->type, left))
+    text += ", so that those without a match never come out";
+  return text;
+}
+
+}  // namespace
+
+TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
+  const auto& join = *plan.join;
+  TopologyNode node;
+  node.name = "join";
+  node.factory = [join, left = plan.inputs[0]->schema,
+                  right = plan.inputs[1]->schema](const OperatorContext& context) {
+    return make_stream_join(join, left, right, context);
+  };
+  node.schema = plan.schema;
+  node.parallelism = tasks;
+  node.stateful = true;
+  node.id = plan.id;
+  node.place = plan.place;
+  node.state_name = "symmetricHashJoin";
+  node.state_signature = signature_of(plan);
+  node.wants_no_data_epoch = join.left.retention.bounded() || join.right.retention.bounded();
+  node.explain = std::string(to_string(join.type)) + ", key " + keys_text(plan) +
+                 (join.condition ? "\nwhere " + join.condition->text : "") + "\n" +
+                 side_text(plan, true) + "\n" + side_text(plan, false) +
+                 (plan.name.empty() ? "" : "\nnamed \"" + plan.name + "\"");
+  return node;
+}
+
+}  // namespace libstream

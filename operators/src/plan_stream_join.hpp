@@ -1,0 +1,12 @@
+#pragma once
+
+#include <libstream/resolved_plan.hpp>
+#include <libstream/topology.hpp>
+
+namespace libstream {
+
+/// The operator of a join of two streams, `tasks` times; both inputs come to it exchanged by the
+/// keys.
+TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks);
+
+}  // namespace libstream

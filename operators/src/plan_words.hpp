@@ -1,0 +1,28 @@
+#pragma once
+
+#include <libstream/options.hpp>
+#include <libstream/resolved_plan.hpp>
+#include <libstream/topology.hpp>
+
+#include <string>
+
+// What plans say about stateful operators, what checkpoints record of them, and an option.
+namespace libstream {
+
+/// How long the groups of an aggregation live, in words.
+std::string retention(const ResolvedPlan& plan, OutputMode mode);
+/// How long the keys of a deduplication live, in words.
+std::string retention(const ResolvedPlan& plan);
+
+/// An aggregation's keys are its first columns, a deduplication's stay where they are.
+const Field& key_field(const ResolvedPlan& plan, std::size_t key);
+/// "[window, k]"
+std::string names_of_keys(const ResolvedPlan& plan);
+
+/// What must match at a restart: kinds and types of keys and accumulators, not their names.
+std::string signature_of(const ResolvedPlan& plan, OutputMode mode);
+
+/// Option watermarkPolicy: min unless it says max.
+WatermarkPolicy watermark_policy(const Options& options);
+
+}  // namespace libstream

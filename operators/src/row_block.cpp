@@ -1,0 +1,180 @@
+#include "row_block.hpp"
+
+#include <libstream/error.hpp>
+#include <libstream/value_codec.hpp>
+
+#include <cstring>
+#include <utility>
+
+namespace libstream {
+namespace {
+
+template <class T>
+void append(std::string& bytes, const T& value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+bool is_nested(const DataType& type) {
+  return type.id() == TypeId::array || type.id() == TypeId::structure;
+}
+
+class Decoder {
+ public:
+  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+
+  BatchPtr decode(const Schema& schema) {
+    rows_ = number(take(sizeof(std::uint32_t)));
+    std::vector<ColumnPtr> columns;
+    for (const Field& field : schema) columns.push_back(decode_column(field.type));
+    if (!bytes_.empty()) damaged();
+    return make_batch(std::move(columns), rows_);
+  }
+
+ private:
+  [[noreturn]] static void damaged() {
+    throw Error(ErrorCode::corrupt,
+                "state entry of a join has the wrong length; restart from an older checkpoint");
+  }
+  std::string_view take(std::size_t size) {
+    if (bytes_.size() < size) damaged();
+    const std::string_view taken = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
+    return taken;
+  }
+  static std::uint32_t number(std::string_view bytes) {
+    std::uint32_t value;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+  }
+  static std::shared_ptr<Buffer> copy(std::string_view bytes) {
+    auto buffer = Buffer::allocate(bytes.size());
+    if (!bytes.empty()) std::memcpy(buffer->data(), bytes.data(), bytes.size());
+    return buffer;
+  }
+
+  ColumnPtr decode_column(const DataType& type) {
+    if (is_nested(type)) {
+      ColumnBuilder builder(type);
+      for (std::size_t i = 0; i < rows_; ++i) decode_value(bytes_, builder);
+      return builder.finish();
+    }
+    BufferPtr validity;
+    if (take(1)[0] != '\0') {
+      const std::string_view bits = take((rows_ + 7) / 8);
+      auto words = Buffer::allocate((rows_ + 63) / 64 * 8);
+      std::memset(words->data(), 0, words->size());
+      std::memcpy(words->data(), bits.data(), bits.size());
+      validity = std::move(words);
+    }
+    if (type.is_string_like()) return decode_strings(type, std::move(validity));
+    if (type.width() == 0) return Column::nulls(type, rows_);
+    return Column::fixed(type, rows_, copy(take(rows_ * type.width())), std::move(validity));
+  }
+
+  ColumnPtr decode_strings(const DataType& type, BufferPtr validity) {
+    const std::string_view lengths = take(rows_ * sizeof(std::uint32_t));
+    const auto length = [&](std::size_t i) {
+      return number(lengths.substr(i * sizeof(std::uint32_t)));
+    };
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < rows_; ++i) total += length(i);
+    const BufferPtr heap = copy(take(total));
+    auto views = Buffer::allocate(rows_ * sizeof(StringView));
+    const char* from = heap->as<char>();
+    for (std::size_t i = 0; i < rows_; ++i) {
+      views->as<StringView>()[i] = StringView(std::string_view(from, length(i)));
+      from += length(i);
+    }
+    return Column::fixed(type, rows_, std::move(views), std::move(validity), {heap});
+  }
+
+  std::string_view bytes_;
+  std::size_t rows_ = 0;
+};
+
+}  // namespace
+
+RowBlockEncoder::RowBlockEncoder(const Schema& schema, std::span<const Batch* const> batches,
+                                 std::span<const std::uint32_t> from,
+                                 std::span<const std::uint32_t> rows)
+    : from_(from), rows_(rows) {
+  for (std::size_t c = 0; c < schema.size(); ++c) {
+    Source& source = sources_.emplace_back();
+    source.type = &schema[c].type;
+    source.has_nulls = false;
+    for (const Batch* batch : batches) {
+      const Column& column = *batch->columns[c];
+      source.has_nulls = source.has_nulls || column.has_validity();
+      source.columns.push_back(&column);
+      source.values.push_back(column.values<std::byte>());
+    }
+  }
+}
+
+void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& bytes) const {
+  append(bytes, static_cast<std::uint32_t>(end - begin));
+  for (const Source& source : sources_) encode_column(source, begin, end, bytes);
+}
+
+void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std::size_t end,
+                                    std::string& bytes) const {
+  if (is_nested(*source.type)) {
+    for (std::size_t i = begin; i < end; ++i) {
+      encode_value(*source.columns[from_[i]], rows_[i], bytes);
+    }
+    return;
+  }
+  bytes.push_back(source.has_nulls ? '\1' : '\0');
+  if (source.has_nulls) {
+    const std::size_t first = bytes.size();
+    bytes.resize(first + (end - begin + 7) / 8);
+    for (std::size_t i = begin; i < end; ++i) {
+      char& byte = bytes[first + (i - begin) / 8];
+      byte = static_cast<char>(byte | int{!is_null(source, i)} << ((i - begin) % 8));
+    }
+  }
+  if (source.type->is_string_like()) return encode_strings(source, begin, end, bytes);
+  switch (source.type->width()) {
+    case 0:
+      return;
+    case 1:
+      return encode_values<std::uint8_t>(source, begin, end, bytes);
+    case 2:
+      return encode_values<std::uint16_t>(source, begin, end, bytes);
+    case 4:
+      return encode_values<std::uint32_t>(source, begin, end, bytes);
+    case 8:
+      return encode_values<std::uint64_t>(source, begin, end, bytes);
+    default:
+      return encode_values<int128>(source, begin, end, bytes);
+  }
+}
+
+template <class T>
+void RowBlockEncoder::encode_values(const Source& source, std::size_t begin, std::size_t end,
+                                    std::string& bytes) const {
+  const std::size_t first = bytes.size();
+  bytes.resize(first + (end - begin) * sizeof(T));
+  char* const to = bytes.data() + first;
+  const std::byte* const* const values = source.values.data();
+  for (std::size_t i = begin; i < end; ++i) {
+    std::memcpy(to + (i - begin) * sizeof(T), values[from_[i]] + rows_[i] * sizeof(T), sizeof(T));
+  }
+}
+
+void RowBlockEncoder::encode_strings(const Source& source, std::size_t begin, std::size_t end,
+                                     std::string& bytes) const {
+  const auto text = [&](std::size_t i) {
+    return is_null(source, i) ? std::string_view() : source.columns[from_[i]]->string(rows_[i]);
+  };
+  for (std::size_t i = begin; i < end; ++i) {
+    append(bytes, static_cast<std::uint32_t>(text(i).size()));
+  }
+  for (std::size_t i = begin; i < end; ++i) bytes.append(text(i));
+}
+
+BatchPtr decode_row_block(const Schema& schema, std::string_view bytes) {
+  return Decoder(bytes).decode(schema);
+}
+
+}  // namespace libstream

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Bugs planted in copies of the engine's sources, to show that the oracle finds them.
+
+files    lists the sources that have some
+plant    writes the copies: each bug is there, and does nothing until it is named
+check    runs the program that is built of them, once a bug: each must be found
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+
+PLANTED = 'libstream::planted("{}")'
+
+# Name, what is wrong, and where: source, text that is there once, text in its place. @ stands for
+# the question whether the bug is wanted.
+FAULTS = [
+    ("late-boundary", "a row at the watermark is on time: < instead of <=",
+     [("operators/src/late_rows.cpp", "late_.covers(time.at(i))",
+       "late_.covers(time.at(i) + (@ ? 1 : 0))")]),
+    ("watermark-falls", "the watermark follows the newest epoch alone, also downwards",
+     [("actors/src/epoch_run.cpp", "  for (std::size_t i = 0; i < watermarks.nodes().size(); ++i) {",
+       "  if (@) watermarks.forget();\n"
+       "  for (std::size_t i = 0; i < watermarks.nodes().size(); ++i) {"),
+      ("actors/src/epoch_run.cpp", "watermarks.next(run.entry.watermark",
+       "watermarks.next(@ ? Watermark{} : run.entry.watermark")]),
+    ("evict-early", "groups are evicted a second before the watermark reaches them",
+     [("operators/src/keyed_aggregate.cpp", "  barrier_ = barrier.watermark;",
+       "  barrier_ = Watermark{barrier.watermark.milliseconds + (@ ? 1000 : 0)};")]),
+    ("session-touching", "sessions that touch do not merge",
+     [("operators/src/session_index.cpp", "if (starts[order_[behind]] > end) break;",
+       "if (starts[order_[behind]] > end - (@ ? 1 : 0)) break;"),
+      ("operators/src/session_index.cpp", "pool_[id].end < start) {",
+       "pool_[id].end < start + (@ ? 1 : 0)) {")]),
+    ("dedup-forgets", "a restart forgets the keys that were seen",
+     [("operators/src/deduplicate.cpp", "    Loading loading;\n    for (",
+       "    Loading loading;\n    if (@) return;\n    for (")]),
+    ("limit-forgets", "a restart forgets how many rows a limit has passed",
+     [("operators/src/limit_rows.cpp", "      std::memcpy(&passed_, value.data(), sizeof passed_);",
+       "      if (!@) std::memcpy(&passed_, value.data(), sizeof passed_);")]),
+    ("partial-again", "what an epoch grouped before the exchange is sent again in the next one",
+     [("operators/src/partial_aggregate.cpp", "    states_.clear();\n",
+       "    if (!@) states_.clear();\n")]),
+    ("rows-again", "a restart reads the last batch of a source once more",
+     [("operators/src/memory_source.cpp", "    planned_ = read_offset(committed, \"batches\");",
+       "    planned_ = read_offset(committed, \"batches\");\n    if (@ && planned_ > 0) --planned_;")]),
+    ("window-negative", "windows before 1970 begin a slide too late",
+     [("operators/src/assign_windows.cpp", "  if (rest < 0) rest += slide;",
+       "  if (rest < 0 && !@) rest += slide;")]),
+    ("window-missing", "a slide that does not divide the size loses the first window",
+     [("operators/src/assign_windows.cpp", "(spec_.size + spec_.slide - 1) / spec_.slide",
+       "(spec_.size + (@ ? 0 : spec_.slide - 1)) / spec_.slide")]),
+    ("null-key", "rows with a null in the key are left out",
+     [("operators/src/partial_aggregate.cpp", "  arguments_.evaluate(*batch, epoch_);",
+       """  if (@) {
+    Selection rows;
+    for (std::uint32_t i = 0; i < batch->rows; ++i) {
+      bool null = false;
+      for (const auto key : spec_.keys) null = null || batch->columns[key]->is_null(i);
+      if (!null) rows.push_back(i);
+    }
+    if (rows.empty()) return Flow::done;
+    if (rows.size() < batch->rows) batch = gather(*batch, rows);
+  }
+  arguments_.evaluate(*batch, epoch_);""")]),
+    ("update-unchanged", "update mode emits groups that no row changed",
+     [("operators/src/keyed_aggregate.cpp",
+       "  if (spec_.mode == OutputMode::append && !spec_.global()) return {};\n",
+       """  if (spec_.mode == OutputMode::append && !spec_.global()) return {};
+  if (@) {
+    std::vector<Group> live;
+    for (Group group = 0; group < states_.table().end(); ++group) {
+      if (states_.table().header(group) & GroupHeader::live) live.push_back(group);
+    }
+    return live;
+  }
+""")]),
+    ("append-twice", "groups that append mode has emitted come back after a restart",
+     [("checkpoint/src/memory_store.cpp", "      entries.erase(key);", "      if (!@) entries.erase(key);")]),
+    ("average-rounding", "means of decimals are cut instead of rounded",
+     [("libstream/src/aggregates/average.cpp", "if (twice >= count)", "if (!@ && twice >= count)")]),
+    ("filter-unknown", "FILTER takes rows for which its condition is unknown",
+     [("operators/src/aggregate_arguments.cpp", "values[i] != 0 && !condition->is_null(i) ?",
+       "(@ && condition->is_null(i)) || (values[i] != 0 && !condition->is_null(i)) ?")]),
+    ("maxima-forgotten", "a restart forgets how far each input had come",
+     [("actors/src/coordinator.cpp", "  watermarks_.restore(last->watermark_values);",
+       "  if (!@) watermarks_.restore(last->watermark_values);")]),
+    ("no-data-forgotten", "a restart forgets that the watermark rose in the last epoch",
+     [("actors/src/coordinator.cpp", "  no_data_due_ = next_watermark_ > used_;",
+       "  no_data_due_ = !@ && next_watermark_ > used_;")]),
+    ("commit-lost", "rows that were decided before a crash are not committed after it",
+     [("actors/src/query_setup.cpp",
+       "setup.topology.nodes[nodes[i]].sink->commit(pending.epoch, handles);",
+       "if (!@) setup.topology.nodes[nodes[i]].sink->commit(pending.epoch, handles);")]),
+    ("late-limit-lost", "after a restart no row of the first epoch is late",
+     [("actors/src/query_setup.cpp", "const auto used = last ? last->watermark : Watermark{};",
+       "const auto used = last && !@ ? last->watermark : Watermark{};")]),
+]
+
+
+def files():
+    return sorted({place for _, _, places in FAULTS for place, _, _ in places})
+
+
+def planted(source):
+    """The copies by file, and the bugs whose text is no longer there."""
+    texts = {name: (source / name).read_text(encoding="utf-8") for name in files()}
+    original = dict(texts)
+    lost = {}
+    for name, _, places in FAULTS:
+        for file, before, _ in places:
+            if original[file].count(before) != 1:
+                lost[name] = f"{file} has {before.strip()!r} {original[file].count(before)} times"
+    for name, _, places in FAULTS:
+        for file, before, after in places if name not in lost else ():
+            texts[file] = texts[file].replace(before, after.replace("@", PLANTED.format(name)))
+    return texts, lost
+
+
+def plant(source, out):
+    for file, text in planted(source)[0].items():
+        copy = out / file.replace("/", "_")
+        declaration = "namespace libstream {\nbool planted(const char* name);\n}\n"
+        line = f'#line 1 "{source / file}"\n'
+        out.mkdir(parents=True, exist_ok=True)
+        copy.write_text(declaration + line + text, encoding="utf-8")
+
+
+def check(program, source, cases):
+    lost = planted(source)[1]
+    failures = 0
+    for name, words, _ in FAULTS:
+        if name in lost:
+            print(f"{name}: NOT PLANTED, plant it anew in faults.py: {lost[name]}")
+            failures += 1
+            continue
+        run = subprocess.run([program, "--cases", str(cases), "--fault", name], text=True,
+                             capture_output=True, check=False, timeout=600)
+        first = run.stdout.splitlines()[0] if run.stdout else run.stderr.strip()
+        found = run.returncode == 1 and first.startswith("differs")
+        failures += not found
+        print(f"{name} ({words}): {'found, ' if found else 'NOT FOUND, '}{first}", flush=True)
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["files", "plant", "check"])
+    parser.add_argument("--source", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--program")
+    parser.add_argument("--cases", type=int, default=5000)
+    options = parser.parse_args()
+    if options.what == "files":
+        print(";".join(files()), end="")
+    elif options.what == "plant":
+        plant(options.source, options.out)
+    else:
+        sys.exit(1 if check(options.program, options.source, options.cases) else 0)
+
+
+if __name__ == "__main__":
+    main()
