@@ -84,6 +84,7 @@ void check_operation(const OperationPlan& operation, OutputMode mode) {
 
 using Groups = std::vector<const OperationPlan*>;
 void find_groups(const ResolvedPlan& plan, Groups& groups) {
+  if (!plan.streaming) return;
   if (plan.kind == Kind::operation && plan.operation->group_rule) {
     groups.push_back(plan.operation.get());
   }
@@ -129,10 +130,17 @@ bool has_state_above(const ResolvedPlan& plan, const OperationPlan& operation, b
   });
 }
 
+bool aggregates_stream(const ResolvedPlan& plan) {
+  return plan.streaming &&
+         (plan.kind == Kind::aggregate ||
+          std::any_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const auto& input) { return aggregates_stream(*input); }));
+}
+
 void check_groups(const ResolvedPlan& plan, OutputMode mode) {
   Groups groups;
   find_groups(plan, groups);
-  const bool aggregated = has_aggregate(plan);
+  const bool aggregated = aggregates_stream(plan);
   for (const auto* operation : groups) {
     const auto& rule = *operation->group_rule;
     check_group_mode(*operation, mode, aggregated);
@@ -166,6 +174,7 @@ void check_join(const ResolvedPlan& plan, OutputMode mode) {
 }
 
 void check(const ResolvedPlan& plan, OutputMode mode) {
+  if (!plan.streaming) return;  // a bounded side is read as a whole
   if (plan.kind == Kind::operation) check_operation(*plan.operation, mode);
   if (plan.kind == Kind::join) check_join(plan, mode);
   analysis::check_top_n(plan, mode);

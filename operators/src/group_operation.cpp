@@ -30,6 +30,7 @@ class GroupOperation final : public Operation {
     plan.accounts = true;
     plan.schema = spec_.output;
     plan.passes_watermark = false;
+    if (spec_.initial_states) plan.first_epoch_inputs = {1};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       plan.exchanges.push_back({Exchange::Kind::hash, keys_in(inputs[i].schema)});
       plan.columns.push_back(columns_in(inputs[i], i));

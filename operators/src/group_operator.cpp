@@ -49,17 +49,14 @@ class GroupOperator final : public Operator {
 
  private:
   enum class Step : std::uint8_t { idle, data, timeouts };
-  struct Rows {
-    BatchPtr batch;
-    std::vector<Group> groups;
-  };
   struct Erased {
     std::uint32_t key_group;
     std::string key;
   };
 
-  Cell& cell(Group group) const {
-    return *reinterpret_cast<Cell*>(table_.row(group) + table_.state_offset());
+  Cell& cell(Group group) const { return cell_in(table_.row(group)); }
+  Cell& cell_in(std::byte* row) const {
+    return *reinterpret_cast<Cell*>(row + table_.state_offset());
   }
   bool live(Group group) const { return table_.header(group) & GroupHeader::live; }
   auto cells() const {
@@ -70,7 +67,8 @@ class GroupOperator final : public Operator {
   void arrange();
   Flow work(Output& output);
   void call(std::span<const Call> calls);
-  void settle(Group group, const Outcome& outcome);
+  void settle(Group group, std::byte* row, const Outcome& outcome);
+  void collect(std::span<const Group> groups, ChangelogWriter& changes);
   void drop_unused();
   void load(std::vector<ColumnBuilder>& keys, std::vector<std::string_view>& values, bool changed);
   std::int64_t limit() const {
@@ -92,13 +90,18 @@ class GroupOperator final : public Operator {
   std::int64_t processing_ms_ = 0;
   Watermark watermark_;
   Step step_ = Step::idle;
-  std::vector<Rows> pending_;
+  std::vector<BatchPtr> pending_;
+  std::vector<std::uint32_t> ordinals_;  ///< of each pending row: which of `with_rows_` it is of
+  std::vector<std::uint32_t> counts_;    ///< rows of each of `with_rows_`
   std::vector<BatchPtr> initial_;
   std::vector<Group> initial_groups_;
   std::vector<Group> with_rows_;
   std::vector<Call> calls_;
   std::size_t next_call_ = 0;
   std::vector<Outcome> outcomes_;
+  std::vector<std::byte*> group_rows_;
+  std::string key_;
+  std::string value_;
   std::vector<Group> changed_;
   std::vector<Group> unused_;
   std::vector<Erased> erased_;
@@ -132,13 +135,21 @@ Flow GroupOperator::process(BatchPtr batch, std::size_t input, Output& output) {
   if (on_time == nullptr) return Flow::done;
   absorbed_ += on_time->rows;
   const auto groups = find(*on_time, spec_.keys);
-  // The header counts the rows of this epoch.
-  for (const Group group : groups) {
-    auto& header = table_.header(group);
-    if (header >> GroupHeader::rows_shift == 0) with_rows_.push_back(group);
-    header += std::uint64_t{1} << GroupHeader::rows_shift;
+  const auto rows = table_.rows();
+  // The header of a group with rows in this epoch says the how manieth of them it is, from 1.
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    auto& header = *reinterpret_cast<std::uint64_t*>(rows[i]);
+    auto ordinal = header >> GroupHeader::rows_shift;
+    if (ordinal == 0) {
+      with_rows_.push_back(groups[i]);
+      counts_.push_back(0);
+      ordinal = with_rows_.size();
+      header |= ordinal << GroupHeader::rows_shift;
+    }
+    ++counts_[ordinal - 1];
+    ordinals_.push_back(static_cast<std::uint32_t>(ordinal - 1));
   }
-  pending_.push_back({on_time, {groups.begin(), groups.end()}});
+  pending_.push_back(on_time);
   return Flow::done;
 }
 
@@ -171,42 +182,28 @@ void GroupOperator::add_initial() {
     }
     function_->set_initial(groups, *batch);
   }
-  for (const Group group : changed_) table_.header(group) &= ~GroupHeader::touched;
   initial_.clear();
 }
 
 /// Gives each key with rows a range, and each row its place in its key's range, in order of
 /// arrival.
 void GroupOperator::arrange() {
-  constexpr std::uint64_t bits = (std::uint64_t{1} << GroupHeader::rows_shift) - 1;
-  std::uint64_t begin = 0;
-  for (const Group group : with_rows_) {
-    auto& header = table_.header(group);
-    const std::uint64_t rows = header >> GroupHeader::rows_shift;
-    header = (header & bits) | (begin << GroupHeader::rows_shift);
-    calls_.push_back({group, static_cast<std::uint32_t>(begin),
-                      static_cast<std::uint32_t>(begin + rows), false});
+  LIBSTREAM_ASSERT(ordinals_.size() <= std::numeric_limits<std::uint32_t>::max(),
+                   "an epoch has less than 2^32 rows a task");
+  std::uint32_t begin = 0;
+  for (std::size_t i = 0; i < with_rows_.size(); ++i) {
+    const auto rows = std::exchange(counts_[i], begin);
+    calls_.push_back({with_rows_[i], begin, begin + rows, false});
     begin += rows;
   }
-  LIBSTREAM_ASSERT(begin <= std::numeric_limits<std::uint32_t>::max(),
-                   "an epoch has less than 2^32 rows a task");
   for (const Group group : initial_groups_) calls_.push_back({group, 0, 0, false});
-  std::vector<std::uint32_t> places;
-  places.reserve(begin);
-  std::vector<BatchPtr> batches;
-  for (Rows& rows : pending_) {
-    for (const Group group : rows.groups) {
-      auto& header = table_.header(group);
-      places.push_back(static_cast<std::uint32_t>(header >> GroupHeader::rows_shift));
-      header += std::uint64_t{1} << GroupHeader::rows_shift;
-    }
-    batches.push_back(std::move(rows.batch));
-  }
-  for (const Group group : with_rows_) table_.header(group) &= bits;
-  function_->set_rows(batches, places);
+  for (auto& ordinal : ordinals_) ordinal = counts_[ordinal]++;  // now the row's place
+  function_->set_rows(pending_, ordinals_);
   with_rows_.clear();
   initial_groups_.clear();
   pending_.clear();
+  ordinals_.clear();
+  counts_.clear();
 }
 
 Flow GroupOperator::work(Output& output) {
@@ -241,20 +238,23 @@ Flow GroupOperator::work(Output& output) {
 void GroupOperator::call(std::span<const Call> calls) {
   std::vector<Group> groups;
   for (const Call& call : calls) groups.push_back(call.group);
+  table_.fetch(groups, group_rows_);
   const GroupTimes times(spec_.timeout, processing_ms_,
                          spec_.watermarked ? std::optional(watermark_) : std::nullopt);
   outcomes_.assign(calls.size(), {});
-  function_->call(calls, *make_batch(table_.keys(groups), groups.size()), times, outcomes_);
-  for (std::size_t i = 0; i < calls.size(); ++i) settle(groups[i], outcomes_[i]);
+  function_->call(calls, *make_batch(table_.keys_of(group_rows_), groups.size()), times, outcomes_);
+  for (std::size_t i = 0; i < calls.size(); ++i) settle(groups[i], group_rows_[i], outcomes_[i]);
 }
 
 /// By the rules of Structured Streaming: removed without a timeout is deleted; what was updated,
 /// removed or got another timeout is stored.
-void GroupOperator::settle(Group group, const Outcome& outcome) {
-  Cell& mine = cell(group);
+void GroupOperator::settle(Group group, std::byte* row, const Outcome& outcome) {
+  constexpr std::uint64_t bits = (std::uint64_t{1} << GroupHeader::rows_shift) - 1;
+  Cell& mine = cell_in(row);
   const bool moved = mine.timeout != outcome.timeout;
   mine.timeout = outcome.timeout;
-  auto& header = table_.header(group);
+  auto& header = *reinterpret_cast<std::uint64_t*>(row);
+  header &= bits;
   if (outcome.change == Outcome::Change::removed && outcome.timeout == GroupTimes::never) {
     ++removed_;
     unused_.push_back(group);
@@ -299,24 +299,31 @@ void GroupOperator::drop_unused() {
 void GroupOperator::collect_changes(ChangelogWriter& changes) {
   for (const Erased& erased : erased_) changes.erase(erased.key_group, erased.key);
   erased_.clear();
-  const BufferPtr hashes = hash_columns(table_.keys(changed_), changed_.size());
-  std::string key;
-  std::string value;
-  for (std::size_t i = 0; i < changed_.size(); ++i) {
-    const Group group = changed_[i];
+  for (std::size_t next = 0; next < changed_.size(); next += calls_at_once) {
+    collect(std::span<const Group>(changed_).subspan(
+                next, std::min(calls_at_once, changed_.size() - next)),
+            changes);
+  }
+  changed_.clear();
+}
+
+void GroupOperator::collect(std::span<const Group> groups, ChangelogWriter& changes) {
+  table_.fetch(groups, group_rows_);
+  const BufferPtr hashes = hash_columns(table_.keys_of(group_rows_), groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    std::byte* row = group_rows_[i];
     const auto target = key_group(hashes->as<std::uint64_t>()[i], context_.key_groups);
     if (!layouts_[target]) changes.put(target, {}, function_->layout());
     layouts_[target] = true;
-    key.clear();
-    table_.encode_key(group, key);
-    const bool exists = function_->exists(group);
-    value.assign(reinterpret_cast<const char*>(&cell(group).timeout), sizeof(std::int64_t));
-    value.push_back(exists ? '\1' : '\0');
-    if (exists) function_->save(group, value);
-    changes.put(target, key, value);
-    table_.header(group) &= ~GroupHeader::touched;
+    key_.resize(table_.encoded_size(row));
+    table_.encode_key(row, key_.data());
+    const bool exists = function_->exists(groups[i]);
+    value_.assign(reinterpret_cast<const char*>(&cell_in(row).timeout), sizeof(std::int64_t));
+    value_.push_back(exists ? '\1' : '\0');
+    if (exists) function_->save(groups[i], value_);
+    changes.put(target, key_, value_);
+    *reinterpret_cast<std::uint64_t*>(row) &= ~GroupHeader::touched;
   }
-  changed_.clear();
 }
 
 void GroupOperator::restore(const StateReader& state, Watermark late) {

@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_operation.hpp"
 #include "plan_panes.hpp"
 #include "plan_stream_join.hpp"
 #include "plan_top_n.hpp"
@@ -8,7 +9,6 @@
 
 #include <libstream/analyser.hpp>
 #include <libstream/error.hpp>
-#include <libstream/operation.hpp>
 #include <libstream/operators/connectors.hpp>
 #include <libstream/operators/deduplicate.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
@@ -20,28 +20,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace libstream {
 namespace {
 
 using Kind = ResolvedPlan::Kind;
-
-bool keeps_columns(const FusedStep& step) {
-  auto unfiltered = step;
-  unfiltered.filter = nullptr;
-  return unfiltered.passes_all();
-}
-
-std::string step_text(const FusedStep& step) {
-  std::string text = step.filter ? "where " + step.filter->text : "";
-  if (keeps_columns(step)) return text;
-  std::string columns;
-  for (const auto& column : step.columns) {
-    columns += (columns.empty() ? "" : ", ") + column->text;
-  }
-  return text + (text.empty() ? "" : "; ") + "columns " + columns;
-}
 
 class Planner {
  public:
@@ -236,33 +219,19 @@ class Planner {
 
   Built operation(const ResolvedPlan& plan) {
     const auto& wanted = *plan.operation;
-    std::vector<Built> inputs;
-    std::optional<std::uint32_t> tasks;
-    for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-      inputs.push_back(build(plan.inputs[i]));
-      const auto kind =
-          wanted.exchanges.empty() ? Exchange::Kind::forward : wanted.exchanges[i].kind;
-      const auto here = kind == Exchange::Kind::hash     ? options_.partitions
-                        : kind == Exchange::Kind::gather ? 1
-                                                         : inputs[i].parallelism;
-      if (tasks.value_or(here) != here) {
-        throw Error(ErrorCode::analysis, "UNEQUAL_INPUTS",
-                    wanted.name + ": its inputs come in " + std::to_string(*tasks) + " and " +
-                        std::to_string(here) + " tasks; let the operation hash or gather them all");
-      }
-      tasks = here;
+    std::vector<Built> inputs(plan.inputs.size(), {0, 0});
+    std::vector<std::uint32_t> tasks;
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) {
+      if (!in_first_epoch(wanted, i)) inputs[i] = build(plan.inputs[i]);
+      tasks.push_back(inputs[i].parallelism);
     }
-    auto node = op(wanted.name, wanted.factory, plan.schema, *tasks);
-    if (!wanted.state_signature.empty()) {
-      make_stateful(node, plan, wanted.state_name.empty() ? wanted.name : wanted.state_name);
-    }
-    node.wants_no_data_epoch = wanted.wants_no_data_epoch;
-    node.wants_epoch_each_trigger = wanted.wants_epoch_each_trigger;
-    node.accounts = wanted.accounts;
+    auto node = operation_node(plan, tasks, {spec_, options_, environment_}, topology_);
+    if (node.stateful) make_stateful(node, plan, node.state_name);
     node.explain = wanted.explain + node.explain;
     const auto built = add(std::move(node));
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const auto exchange = wanted.exchanges.empty() ? Exchange{} : wanted.exchanges[i];
+    for (std::uint32_t i = 0; i < inputs.size(); ++i) {
+      if (in_first_epoch(wanted, i)) continue;
+      const auto exchange = exchange_of(wanted, i);
       connect(inputs[i], built, i, exchange.kind, exchange.key_columns);
     }
     if (wanted.late_rows) late_.push_back({built, plan.inputs[0]->schema, wanted.name});

@@ -1,10 +1,27 @@
 #include "plan_words.hpp"
 
 #include <libstream/error.hpp>
+#include <libstream/operation.hpp>
 
 namespace libstream {
 
 using Kind = ResolvedPlan::Kind;
+
+bool keeps_columns(const FusedStep& step) {
+  auto unfiltered = step;
+  unfiltered.filter = nullptr;
+  return unfiltered.passes_all();
+}
+
+std::string step_text(const FusedStep& step) {
+  std::string text = step.filter ? "where " + step.filter->text : "";
+  if (keeps_columns(step)) return text;
+  std::string columns;
+  for (const auto& column : step.columns) {
+    columns += (columns.empty() ? "" : ", ") + column->text;
+  }
+  return text + (text.empty() ? "" : "; ") + "columns " + columns;
+}
 
 std::string retention(const ResolvedPlan& plan, OutputMode mode) {
   if (mode == OutputMode::complete) return "keeps all groups (output mode complete)";

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fuse.hpp"
+
 #include <libstream/options.hpp>
 #include <libstream/resolved_plan.hpp>
 #include <libstream/topology.hpp>
@@ -8,6 +10,11 @@
 
 // What plans say about stateful operators, what checkpoints record of them, and an option.
 namespace libstream {
+
+/// True where the columns come out as they are.
+bool keeps_columns(const FusedStep& step);
+/// "where k > 3; columns k, v + 1".
+std::string step_text(const FusedStep& step);
 
 /// How long the groups of an aggregation live, in words.
 std::string retention(const ResolvedPlan& plan, OutputMode mode);

@@ -2,7 +2,7 @@
 // rows that arrive while it runs, crashes at any step, other partitions at each restart. Every
 // decision is checked against a loop over keys.
 #include "../../actors/src/engine.hpp"
-#include "groups_model.hpp"
+#include "../support/groups_model.hpp"
 #include "virtual_clock.hpp"
 #include "watched_root.hpp"
 

@@ -12,9 +12,11 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <malloc.h>
 #include <memory>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 using namespace libstream;
@@ -152,7 +154,7 @@ void session_case(const char* name, std::shared_ptr<const Supply> supply, std::u
 void bids() {
   const std::shared_ptr<const Supply> supply = bid_supply({}, false);
   session_case("bids by columns", supply, 40, 0, OutputMode::append, [](const DataStream& rows) {
-    return rows.where("price > 1000").select("auction", "price * 0.908 AS euros", "dateTime");
+    return rows.where("price > 1000").select("auction", expr("price * 0.908 AS euros"), "dateTime");
   });
   session_case("bids as structs", supply, 40, 0, OutputMode::append, [](const DataStream& rows) {
     return rows.as<Bid>()
@@ -201,6 +203,16 @@ std::array<Counted, 1> visit(std::int64_t key, std::span<const Event> rows,
   return {Counted{key, n}};
 }
 
+/// Memory of the process, without what is free for reuse.
+double resident_bytes() {
+  malloc_trim(0);
+  std::ifstream file("/proc/self/statm");
+  double total = 0;
+  double resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
 /// The operator alone: so many keys, each with a timeout; then epochs without rows.
 void timeouts(std::size_t keys) {
   using Function =
@@ -214,8 +226,7 @@ void timeouts(std::size_t keys) {
     return std::make_unique<Function>(&visit, "visits", Schema::parse("key bigint, value bigint"),
                                       Schema(fields), Schema());
   };
-  const auto allocated = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
-  const auto before = allocated();
+  const double before = resident_bytes();
   const auto op = group_operator(spec)({0, 1, 128});
   CountingOutput output;
   std::uint64_t epoch = 0;
@@ -244,7 +255,7 @@ void timeouts(std::size_t keys) {
     filling += last;
   }
   run_epoch(2, {});
-  const auto bytes = static_cast<double>(allocated() - before);
+  const double bytes = resident_bytes() - before;
   double idle = 0;
   for (int i = 0; i < 100; ++i) {
     run_epoch(3 + i, {});

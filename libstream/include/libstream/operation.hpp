@@ -28,6 +28,9 @@ struct OperationPlan {
   /// How rows come in, one an input; without any all forward. Forward inputs must have equal
   /// numbers of tasks; with a hash there are as many tasks as partitions, with a gather one.
   std::vector<Exchange> exchanges;
+  /// Bounded inputs whose rows all come in the query's first epoch, before any others, and never
+  /// again: what they brought about is in the state.
+  std::vector<std::uint32_t> first_epoch_inputs;
   /// Its metrics say of every row what became of it (see OperatorMetrics), which is then checked at
   /// every barrier.
   bool accounts = false;

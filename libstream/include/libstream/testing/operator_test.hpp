@@ -83,6 +83,9 @@ class OperatorTest {
     return std::exchange(rows_, {});
   }
 
+  /// The timestamp of the epochs to come, ms.
+  void set_time(std::int64_t milliseconds) { time_ = milliseconds; }
+
   void restart() { restart(options_.partitions); }
   void restart(std::uint32_t partitions) {
     options_.partitions = partitions;
@@ -164,7 +167,7 @@ class OperatorTest {
     begun_ = true;
     rows_out_.assign(steps_.size(), 0);
     for (auto& step : tasks_) {
-      for (auto& task : step) task->start({epoch_, {0, number(epoch_)}});
+      for (auto& task : step) task->start({epoch_, {time_, number(epoch_)}});
     }
   }
 
@@ -287,6 +290,7 @@ class OperatorTest {
   std::vector<Row> late_rows_;
   Watermark watermark_;
   Epoch epoch_{};
+  std::int64_t time_ = 0;
   bool begun_ = false;
   std::uint32_t next_task_ = 0;
   std::uint64_t refusals_ = 0;

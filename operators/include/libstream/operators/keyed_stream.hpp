@@ -38,6 +38,13 @@ class GroupStore {
     chunks_[group / chunk_size]->exists[group % chunk_size] = exists ? 1 : 0;
     if (!exists) value = S{};
   }
+  /// On its way into the cache.
+  void fetch(std::uint32_t group) const {
+    if (group >= chunks_.size() * chunk_size) return;
+    const Chunk& chunk = *chunks_[group / chunk_size];
+    __builtin_prefetch(&chunk.values[group % chunk_size], 1);
+    __builtin_prefetch(&chunk.exists[group % chunk_size], 1);
+  }
   /// Without what values own outside themselves.
   std::size_t bytes() const { return chunks_.size() * sizeof(Chunk); }
 
@@ -74,6 +81,7 @@ class TypedGroupFunction final : public GroupFunction {
   void call(std::span<const Call> calls, const Batch& keys, const GroupTimes& times,
             std::span<Outcome> outcomes) override {
     key_reader_.read(keys, keys_);
+    for (const Call& call : calls) states_.fetch(call.group);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const Call& call = calls[i];
       GroupState<S> state(times, states_[call.group], states_.exists(call.group), call.timed_out);
