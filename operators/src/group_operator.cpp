@@ -238,6 +238,7 @@ Flow GroupOperator::work(Output& output) {
 void GroupOperator::call(std::span<const Call> calls) {
   std::vector<Group> groups;
   for (const Call& call : calls) groups.push_back(call.group);
+  function_->fetch(groups);
   table_.fetch(groups, group_rows_);
   const GroupTimes times(spec_.timeout, processing_ms_,
                          spec_.watermarked ? std::optional(watermark_) : std::nullopt);
@@ -308,6 +309,7 @@ void GroupOperator::collect_changes(ChangelogWriter& changes) {
 }
 
 void GroupOperator::collect(std::span<const Group> groups, ChangelogWriter& changes) {
+  function_->fetch(groups);
   table_.fetch(groups, group_rows_);
   const BufferPtr hashes = hash_columns(table_.keys_of(group_rows_), groups.size());
   for (std::size_t i = 0; i < groups.size(); ++i) {

@@ -176,6 +176,9 @@ void counts(const char* name, std::size_t keys, std::uint64_t epochs, std::uint6
                                                   running_count<GroupState<std::int64_t>>)
         .to_stream();
   });
+  session_case((std::string(name) + ", the built-in count").c_str(), supply, epochs, skipped,
+               OutputMode::update,
+               [](const DataStream& rows) { return rows.group_by("key").count(); });
 }
 
 /// Counts rows; takes everything.

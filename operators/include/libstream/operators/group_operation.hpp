@@ -47,6 +47,8 @@ class GroupFunction {
   /// and is true where it is this one. Throws Error(incompatible).
   virtual std::string layout() const = 0;
   virtual bool restore_layout(const std::string& was) = 0;
+  /// States that are asked for next, on their way into the cache.
+  virtual void fetch(std::span<const Group> /*groups*/) const {}
   virtual bool exists(Group group) const = 0;
   virtual void save(Group group, std::string& bytes) const = 0;
   /// Of the layout restored last.

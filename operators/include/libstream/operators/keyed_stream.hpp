@@ -81,7 +81,6 @@ class TypedGroupFunction final : public GroupFunction {
   void call(std::span<const Call> calls, const Batch& keys, const GroupTimes& times,
             std::span<Outcome> outcomes) override {
     key_reader_.read(keys, keys_);
-    for (const Call& call : calls) states_.fetch(call.group);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const Call& call = calls[i];
       GroupState<S> state(times, states_[call.group], states_.exists(call.group), call.timed_out);
@@ -111,6 +110,9 @@ class TypedGroupFunction final : public GroupFunction {
   bool restore_layout(const std::string& was) override {
     layout_.emplace(was);
     return layout_->same();
+  }
+  void fetch(std::span<const Group> groups) const override {
+    for (const Group group : groups) states_.fetch(group);
   }
   bool exists(Group group) const override { return states_.exists(group); }
   void save(Group group, std::string& bytes) const override {
