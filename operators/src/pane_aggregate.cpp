@@ -1,7 +1,6 @@
 #include "pane_aggregate.hpp"
 
 #include "name_key.hpp"
-
 #include "pane_partial.hpp"
 
 #include <libstream/error.hpp>

@@ -15,6 +15,8 @@ THIRD_PARTY = {
     "rocksdb/": ("checkpoint/src",),
     "openssl/": (),
     "boost/asio": (),
+    "boost/describe": ("libstream/include", "apps", "tests"),
+    "boost/mp11": ("libstream/include",),
     "boost/json": ("libstream/src", "operators/src", "checkpoint/src", "actors/src", "apps"),
     "boost/": ("libstream/src", "operators/src", "checkpoint/src", "actors/src"),
     "capnp/": ("libstream/src", "checkpoint/src"),
