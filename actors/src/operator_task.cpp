@@ -83,8 +83,7 @@ void OperatorTask::finish_epoch() {
   report.rows_out = outputs_.take_rows();
   report.late_out = outputs_.take_rows(Output::late_port);
   if (wiring_.accounts) {
-    check_operator_account(wiring_.name, report, held_rows_,
-                           outputs_.connected(Output::late_port));
+    check_operator_account(wiring_.name, report, held_rows_, outputs_.connected(Output::late_port));
   }
   held_rows_ = report.metrics.held_rows;
   outputs_.broadcast(Barrier{barrier_.epoch, op_->output_watermark(barrier_.watermark)});
