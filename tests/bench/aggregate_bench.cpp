@@ -234,7 +234,7 @@ void print_scaling(Keys kind, const char* name) {
   for (const std::size_t rows : {million, 10 * million}) {
     std::vector<double> costs;
     for (const std::size_t keys : {1'000, 10'000, 100'000, 1'000'000}) {
-      const Case wanted{name, kind, keys, true};
+      const Case wanted{name, kind, keys, "sum"};
       const auto [cost, metrics] = measure(wanted, rows, rows == million ? 20 : 5);
       costs.push_back(cost.row());
       const auto ratio = [&](std::size_t back) {

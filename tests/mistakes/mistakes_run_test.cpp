@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -184,5 +185,5 @@ TEST_CASE("An aggregate of the user's own outside an aggregation") {
 
 TEST_CASE("A name for the state of an operator that keeps none") {
   check_names(error_of([](const DataStream& s) { return s.as<Count>().to_stream().named("x"); }),
-              "");
+              "keeps no state");
 }
