@@ -37,6 +37,7 @@ void add(OperatorMetrics& sum, const OperatorMetrics& part) {
     sum.partition_watermark = std::min(sum.partition_watermark.value_or(*part.partition_watermark),
                                        *part.partition_watermark);
   }
+  for (const auto& [name, count] : part.custom) sum.custom[name] += count;
   if (!part.event_times) return;
   if (!sum.event_times) {
     sum.event_times = part.event_times;
@@ -148,6 +149,7 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
     state.rows_dropped_by_watermark = metrics.dropped_groups;
     state.memory_used_bytes = metrics.state_bytes;
     state.partitions = node.parallelism;
+    state.custom_metrics = metrics.custom;
     if (node.state_name.starts_with("dedupe")) {
       state.custom_metrics["numDroppedDuplicateRows"] = metrics.filtered_rows;
     }
@@ -200,12 +202,12 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
     }
     run.entry.sinks.push_back(std::move(stage));
   }
+  check_accounts(setup, nodes, totals["heldRows"]);
   for (const auto& report : run.reports) {
     const auto& wanted = report.metrics.next_epoch_milliseconds;
     auto& earliest = run.entry.earliest_timeout;
     if (wanted) earliest = std::min(earliest.value_or(*wanted), *wanted);
   }
-  check_accounts(setup, nodes, totals["heldRows"]);
   add_totals(setup, nodes, totals);
   run.entry.totals = totals;
 }

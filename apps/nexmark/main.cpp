@@ -1,6 +1,7 @@
 // Queries of the Nexmark benchmark and a word count, measured in events per CPU second.
 #include "checksum_sink.hpp"
 #include "event_source.hpp"
+#include "interval_join.hpp"
 #include "oracle.hpp"
 #include "queries.hpp"
 #include "reference.hpp"
@@ -34,16 +35,17 @@ struct NexmarkOptions {
   std::uint64_t seed = 1;
   double rate = 1e6;
   std::size_t keys = 10'000;
-  std::uint64_t epoch_events = 8'000'000;
+  std::uint64_t epoch_events = 0;  ///< 0: what suits the query
+  std::uint64_t live = 1'000'000;
 
   /// Events of the pool that are all different, at least.
   std::uint64_t distinct() const { return needs_distinct_events(query) ? events : 0; }
 };
 
 void declare(CLI::App& app, NexmarkOptions& options) {
-  app.add_option("--query", options.query, "What to run")
-      ->required()
-      ->check(CLI::IsMember(query_names()));
+  auto names = query_names();
+  names.emplace_back("intervaljoin");
+  app.add_option("--query", options.query, "What to run")->required()->check(CLI::IsMember(names));
   app.add_option(
          "--events", options.events,
          "Events to read (words for wordcount); 0: as many as 5 CPU seconds take (q18 and q19: 6 "
@@ -65,8 +67,12 @@ void declare(CLI::App& app, NexmarkOptions& options) {
   app.add_option("--keys", options.keys, "Words of the vocabulary")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
       ->capture_default_str();
-  app.add_option("--epoch-events", options.epoch_events, "Events an epoch reads at most")
-      ->check(CLI::PositiveNumber)
+  app.add_option("--live", options.live, "Rows that intervaljoin keeps within its ten seconds")
+      ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
+      ->capture_default_str();
+  app.add_option("--epoch-events", options.epoch_events,
+                 "Events an epoch reads at most; 0: 8 million, for intervaljoin a quarter of those "
+                 "that it keeps")
       ->capture_default_str();
 }
 
@@ -176,9 +182,53 @@ void print(const NexmarkOptions& options, const Result& result, std::optional<do
       static_cast<unsigned long long>(usage.ru_maxrss) * 1024ULL, reference_text.c_str());
 }
 
+/// Impressions and clicks: its events are the rows of both.
+void run_interval_join(NexmarkOptions options) {
+  const Ads ads({options.seed, options.live});
+  EventSourceOptions read;
+  const auto whole_steps = [](std::uint64_t events) {
+    return std::max<std::uint64_t>((events + Ads::step() / 2) / Ads::step(), 1) * Ads::step();
+  };
+  // Until the state is full, and three times more.
+  read.events = whole_steps(options.events == 0 ? options.live * 4 : options.events * 10 / 11);
+  read.epoch_events =
+      whole_steps(options.epoch_events == 0 ? options.live / 4 : options.epoch_events * 10 / 11);
+  read.tasks = options.partitions;
+  const auto meter = std::make_shared<Meter>();
+  const auto sink = std::make_shared<ChecksumSink>(meter);
+  const auto before = ads.reference_rate();
+  const TemporaryDirectory checkpoint;
+  {
+    SessionOptions session_options;
+    session_options.threads = options.threads;
+    session_options.partitions = options.partitions;
+    Session session(session_options);
+    const auto source = [&](const std::shared_ptr<const Supply>& supply) {
+      return session.read_stream().source(std::make_shared<EventSource>(supply, meter, read));
+    };
+    interval_join(source(ads.impressions()), source(ads.clicks()))
+        .write_stream()
+        .trigger(Trigger::available_now())
+        .checkpoint(checkpoint.path())
+        .sink(sink)
+        .start()
+        .await_termination();
+  }
+  const Ads::Truth truth = ads.truth(read.events);
+  if (sink->rows() != truth.pairs) {
+    throw Error(ErrorCode::data, "intervaljoin: " + std::to_string(sink->rows()) +
+                                     " pairs, where there are " + std::to_string(truth.pairs));
+  }
+  print(options,
+        {truth.rows, meter->seconds(), meter->cpu_seconds(), sink->rows(), sink->checksum()},
+        std::max(before, ads.reference_rate()));
+}
+
 void run(NexmarkOptions options) {
   if (options.partitions == 0) options.partitions = options.threads;
   if (needs_distinct_events(options.query) && options.events == 0) options.events = distinct_events;
+  if (options.query == "intervaljoin") return run_interval_join(options);
+  if (options.epoch_events == 0) options.epoch_events = 8'000'000;
   GeneratorOptions generator;
   generator.seed = options.seed;
   generator.events_per_second = options.rate;

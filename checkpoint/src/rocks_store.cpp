@@ -27,6 +27,7 @@ constexpr std::size_t operator_size = 4;
 constexpr std::size_t prefix_size = operator_size + 2;
 /// From here on changes are sorted and handed over as a table: no memtable, no second write.
 constexpr std::size_t ingest_changes = std::size_t{1} << 15;
+constexpr std::size_t ingest_bytes = std::size_t{8} << 20;
 /// Left free for RocksDB's own small files, and looked at after so many bytes written.
 constexpr std::uint64_t reserved_space = 1U << 20;
 constexpr std::size_t checked_every = std::size_t{2} << 20;
@@ -155,8 +156,11 @@ class RocksStore final : public SnapshotStore {
   }
 
   void apply_distinct(OperatorId op, std::vector<Change> changes) override {
-    if (changes.size() >= ingest_changes) {
-      ingest(op, changes);
+    std::size_t bytes = 0;
+    for (const auto& change : changes)
+      bytes += prefix_size + change.key.size() + change.value.size();
+    if (changes.size() >= ingest_changes || bytes >= ingest_bytes) {
+      ingest(op, changes, bytes);
       return;
     }
     rocksdb::WriteBatch batch;
@@ -308,11 +312,8 @@ class RocksStore final : public SnapshotStore {
     check(checkpoint->CreateCheckpoint(target), path_, "make a snapshot");
   }
 
-  void ingest(OperatorId op, const std::vector<Change>& changes) {
+  void ingest(OperatorId op, const std::vector<Change>& changes, std::size_t bytes) {
     const auto file = directory_ + "/ingest";
-    std::size_t bytes = 0;
-    for (const auto& change : changes)
-      bytes += prefix_size + change.key.size() + change.value.size();
     require_space(path_, 2 * bytes);
     rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), database_options());
     check(writer.Open(file), file, "open");

@@ -116,11 +116,11 @@ ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
 void check_top_n(const ResolvedPlan& plan, OutputMode mode);
 ResolvedPtr resolve_limit(const LogicalPlan& plan, const ResolvedPtr& input,
                           const Identity& identity);
+ResolvedPtr resolve_join(const LogicalPlan& plan, const ResolvedPtr& left, const ResolvedPtr& right,
+                         const Identity& identity);
 /// `identity`: of one that keeps state.
 ResolvedPtr resolve_operation(const LogicalPlan& plan, std::vector<ResolvedPtr> inputs,
                               const std::optional<Identity>& identity);
-ResolvedPtr resolve_join(const LogicalPlan& plan, const ResolvedPtr& left, const ResolvedPtr& right,
-                         const Identity& identity);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
 
 }  // namespace libstream::analysis

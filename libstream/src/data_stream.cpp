@@ -145,16 +145,6 @@ DataStream DataStream::join(const DataStream& right, std::vector<std::string> co
   return {runtime_, std::move(plan)};
 }
 
-DataStream DataStream::apply(std::shared_ptr<const Operation> operation,
-                             std::vector<DataStream> others) const {
-  LIBSTREAM_ASSERT(operation != nullptr, "apply takes an operation");
-  std::vector<PlanPtr> inputs{plan_};
-  for (const auto& other : others) inputs.push_back(other.plan_);
-  auto plan = node(LogicalPlan::Kind::operation, std::move(inputs));
-  plan->custom = std::move(operation);
-  return {runtime_, std::move(plan)};
-}
-
 DataStream DataStream::cache() const {
   check_bounded(*plan_, "cache");
   return {runtime_, with_refresh(plan_, {Refresh::Kind::once, 0})};
@@ -172,6 +162,16 @@ DataStream DataStream::refresh(std::chrono::milliseconds interval) const {
 
 DataStream DataStream::refresh(std::string_view interval) const {
   return refresh(std::chrono::milliseconds(parse_duration(interval) / 1000));
+}
+
+DataStream DataStream::apply(std::shared_ptr<const Operation> operation,
+                             std::vector<DataStream> others) const {
+  LIBSTREAM_ASSERT(operation != nullptr, "apply takes an operation");
+  std::vector<PlanPtr> inputs{plan_};
+  for (const auto& other : others) inputs.push_back(other.plan_);
+  auto plan = node(LogicalPlan::Kind::operation, std::move(inputs));
+  plan->custom = std::move(operation);
+  return {runtime_, std::move(plan)};
 }
 
 DataStream DataStream::order_by(std::vector<ColumnArgument> keys) const {

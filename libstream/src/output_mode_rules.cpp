@@ -124,6 +124,7 @@ bool has_state_above(const ResolvedPlan& plan, const OperationPlan& operation, b
   if (plan.kind == Kind::operation && plan.operation.get() == &operation) return above;
   const bool state = above || plan.kind == Kind::aggregate || plan.kind == Kind::deduplicate ||
                      plan.kind == Kind::limit || plan.kind == Kind::join ||
+                     plan.kind == Kind::top_n ||
                      (plan.kind == Kind::operation && !plan.operation->state_signature.empty());
   return std::any_of(plan.inputs.begin(), plan.inputs.end(), [&](const ResolvedPtr& input) {
     return has_state_above(*input, operation, state);

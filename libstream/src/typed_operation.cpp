@@ -17,8 +17,11 @@ class TransformOperator final : public Operator {
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& output) override {
     BatchPtr result = transform_->run(*batch);
     const std::size_t rows = result == nullptr ? 0 : result->rows;
-    (rows < batch->rows ? filtered_ : made_) +=
-        std::max(rows, batch->rows) - std::min(rows, batch->rows);
+    if (rows < batch->rows) {
+      filtered_ += batch->rows - rows;
+    } else {
+      made_ += rows - batch->rows;
+    }
     if (result != nullptr) output.emit(std::move(result));
     return Flow::done;
   }

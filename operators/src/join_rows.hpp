@@ -169,11 +169,6 @@ class JoinRows {
     std::vector<std::uint32_t> rows;
     std::vector<std::uint32_t> ends;  ///< of each key group's rows
   };
-  struct Entry {
-    std::uint32_t group;
-    std::string key;
-    std::string value;
-  };
 
   EventTime due(const Batch& batch, std::uint32_t row) const {
     const KeyTime time(*batch.columns[*due_column_]);
@@ -208,7 +203,8 @@ class JoinRows {
   std::vector<BatchPtr> released_;
 
   std::vector<Loaded> loaded_;
-  std::vector<Entry> puts_;
+  ChangelogWriter log_;  ///< of this epoch
+  std::string bytes_;    ///< of one block
   std::vector<Block> erased_;
 };
 

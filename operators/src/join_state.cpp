@@ -154,7 +154,7 @@ JoinRows::Fresh JoinRows::sort_by_group(JoinGeneration& generation) {
 void JoinRows::log(JoinGeneration& generation) {
   if (generation.logged_ == generation.rows_) return;
   const Fresh fresh = sort_by_group(generation);
-  const RowBlockEncoder encoder(spec_.schema, fresh.batches, fresh.from, fresh.rows);
+  RowBlockEncoder encoder(spec_.schema, fresh.batches, fresh.from, fresh.rows);
   const std::uint32_t number = number_++;
   std::uint32_t begin = 0;
   for (std::uint32_t group = 0; group < spec_.key_groups; ++group) {
@@ -163,8 +163,9 @@ void JoinRows::log(JoinGeneration& generation) {
     Block block{
         epoch_,     number, static_cast<std::uint16_t>(group), false, generation.logged_ + begin,
         end - begin};
-    puts_.push_back({group, block_key(block, false), {}});
-    encoder.encode(begin, end, puts_.back().value);
+    bytes_.clear();
+    encoder.encode(begin, end, bytes_);
+    log_.put(group, block_key(block, false), bytes_);
     if (spec_.flagged) {
       const auto first = generation.flags_.begin() + block.first;
       if (std::find(first, first + block.rows, 1) != first + block.rows) {
@@ -185,7 +186,7 @@ void JoinRows::put_flags(const JoinGeneration& generation, Block& block) {
   for (std::uint32_t i = 0; i < block.rows; ++i) {
     bits[i / 8] = static_cast<char>(bits[i / 8] | flags[i] << (i % 8));
   }
-  puts_.push_back({block.group, block_key(block, true), std::move(bits)});
+  log_.put(block.group, block_key(block, true), bits);
 }
 
 void JoinRows::log_flags(JoinGeneration& generation) {
@@ -207,11 +208,7 @@ void JoinRows::collect(ChangelogWriter& changes) {
     log(generation);
     log_flags(generation);
   }
-  std::size_t bytes = changes.bytes().size();
-  for (const Entry& entry : puts_) bytes += entry.key.size() + entry.value.size() + 16;
-  changes.reserve(bytes);
-  for (const Entry& entry : puts_) changes.put(entry.group, entry.key, entry.value);
-  puts_.clear();
+  changes.append(std::move(log_));
   for (const Block& block : erased_) {
     changes.erase(block.group, block_key(block, false));
     if (block.has_flags) changes.erase(block.group, block_key(block, true));

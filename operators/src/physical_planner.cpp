@@ -1,4 +1,5 @@
 #include "fuse.hpp"
+#include "plan_nodes.hpp"
 #include "plan_operation.hpp"
 #include "plan_panes.hpp"
 #include "plan_stream_join.hpp"
@@ -98,11 +99,11 @@ class Planner {
       case Kind::filter:
         return fused(plan);
       case Kind::explode:
-        return exploded(*plan);
+        return row_operator(*plan, explode_node(*plan));
       case Kind::windows:
-        return windows(*plan);
+        return row_operator(*plan, windows_node(*plan));
       case Kind::sessions:
-        return sessions(*plan);
+        return row_operator(*plan, sessions_node(*plan));
       case Kind::watermark:
         return watermark(*plan);
       case Kind::aggregate:
@@ -156,30 +157,10 @@ class Planner {
     return above(input, std::move(node));
   }
 
-  Built exploded(const ResolvedPlan& plan) {
+  /// One that works row by row, in as many tasks as its input.
+  Built row_operator(const ResolvedPlan& plan, TopologyNode node) {
     const auto input = build(plan.inputs[0]);
-    auto node = op("explode", explode({plan.keep, plan.column, plan.outer}), plan.schema,
-                   input.parallelism);
-    node.explain = "array " + plan.inputs[0]->schema[plan.column].name;
-    return above(input, std::move(node));
-  }
-
-  Built windows(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    auto node =
-        op("windows",
-           assign_windows({plan.column, plan.window_size, plan.window_slide, plan.window_start}),
-           plan.schema, input.parallelism);
-    node.explain = windows_text(plan);
-    return above(input, std::move(node));
-  }
-
-  Built sessions(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    auto node = op("sessions", assign_sessions({plan.column, plan.expressions[0]}), plan.schema,
-                   input.parallelism);
-    node.explain =
-        "over " + plan.inputs[0]->schema[plan.column].name + ", until " + plan.expressions[0]->text;
+    node.parallelism = input.parallelism;
     return above(input, std::move(node));
   }
 
@@ -249,17 +230,7 @@ class Planner {
   }
 
   Built sorted(const ResolvedPlan& plan) {
-    const auto input = build(plan.inputs[0]);
-    SortSpec sort;
-    std::string keys;
-    for (std::size_t i = 0; i < plan.expressions.size(); ++i) {
-      keys += (i == 0 ? "" : ", ") + plan.expressions[i]->text +
-              (plan.descending[i] ? " DESC" : " ASC");
-      sort.keys.push_back({plan.expressions[i], plan.descending[i]});
-    }
-    auto node = op("sort", sort_rows(std::move(sort)), plan.schema, 1);
-    node.explain = "by " + keys;
-    return above(input, std::move(node), Exchange::Kind::gather);
+    return above(build(plan.inputs[0]), sort_node(plan), Exchange::Kind::gather);
   }
 
   Built aggregate(const ResolvedPlan& plan) {

@@ -3,7 +3,10 @@
 #include <libstream/error.hpp>
 #include <libstream/value_codec.hpp>
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 #include <utility>
 
 namespace libstream {
@@ -12,6 +15,48 @@ namespace {
 template <class T>
 void append(std::string& bytes, const T& value) {
   bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+template <class T>
+void append_all(std::string& bytes, const T* values, std::size_t count) {
+  bytes.append(reinterpret_cast<const char*>(values), count * sizeof(T));
+}
+
+/// Bytes that numbers up to `most` need: 0, 1, 2, 4 or 8.
+std::size_t width_of(std::uint64_t most) {
+  if (most == 0) return 0;
+  if (most >> 8 == 0) return 1;
+  if (most >> 16 == 0) return 2;
+  return most >> 32 == 0 ? 4 : 8;
+}
+
+/// Calls `f` with a value of the unsigned type of that width.
+template <class F>
+void with_width(std::size_t width, F&& f) {
+  switch (width) {
+    case 1:
+      return f(std::uint8_t{});
+    case 2:
+      return f(std::uint16_t{});
+    case 4:
+      return f(std::uint32_t{});
+    case 8:
+      return f(std::uint64_t{});
+    default:
+      return;
+  }
+}
+
+/// Differences to `base`, in `width` bytes each.
+template <class T>
+void narrow(const T* values, std::size_t count, T base, std::size_t width, std::byte* to) {
+  with_width(width, [&](auto type) {
+    using Narrow = decltype(type);
+    auto* out = reinterpret_cast<Narrow*>(to);
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = static_cast<Narrow>(static_cast<T>(values[i] - base));
+    }
+  });
 }
 
 bool is_nested(const DataType& type) {
@@ -68,7 +113,39 @@ class Decoder {
     }
     if (type.is_string_like()) return decode_strings(type, std::move(validity));
     if (type.width() == 0) return Column::nulls(type, rows_);
-    return Column::fixed(type, rows_, copy(take(rows_ * type.width())), std::move(validity));
+    return Column::fixed(type, rows_, decode_values(type.width()), std::move(validity));
+  }
+
+  std::shared_ptr<Buffer> decode_values(std::size_t width) {
+    switch (width) {
+      case 2:
+        return widen<std::uint16_t>();
+      case 4:
+        return widen<std::uint32_t>();
+      case 8:
+        return widen<std::uint64_t>();
+      default:
+        return copy(take(rows_ * width));
+    }
+  }
+
+  template <class T>
+  std::shared_ptr<Buffer> widen() {
+    T base;
+    std::memcpy(&base, take(sizeof base).data(), sizeof base);
+    const auto width = static_cast<std::uint8_t>(take(1)[0]);
+    if (width > sizeof(T) || (width & (width - 1)) != 0) damaged();
+    const std::string_view bytes = take(rows_ * width);
+    auto buffer = Buffer::allocate(rows_ * sizeof(T));
+    T* const to = buffer->template as<T>();
+    std::fill_n(to, rows_, base);
+    with_width(width, [&](auto type) {
+      for (std::size_t i = 0; i < rows_; ++i) {
+        std::memcpy(&type, bytes.data() + i * sizeof type, sizeof type);
+        to[i] = static_cast<T>(base + type);
+      }
+    });
+    return buffer;
   }
 
   ColumnPtr decode_strings(const DataType& type, BufferPtr validity) {
@@ -111,13 +188,13 @@ RowBlockEncoder::RowBlockEncoder(const Schema& schema, std::span<const Batch* co
   }
 }
 
-void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& bytes) const {
+void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& bytes) {
   append(bytes, static_cast<std::uint32_t>(end - begin));
   for (const Source& source : sources_) encode_column(source, begin, end, bytes);
 }
 
 void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std::size_t end,
-                                    std::string& bytes) const {
+                                    std::string& bytes) {
   if (is_nested(*source.type)) {
     for (std::size_t i = begin; i < end; ++i) {
       encode_value(*source.columns[from_[i]], rows_[i], bytes);
@@ -138,7 +215,7 @@ void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std
     case 0:
       return;
     case 1:
-      return encode_values<std::uint8_t>(source, begin, end, bytes);
+      return append_all(bytes, gather<std::uint8_t>(source, begin, end), end - begin);
     case 2:
       return encode_values<std::uint16_t>(source, begin, end, bytes);
     case 4:
@@ -146,20 +223,40 @@ void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std
     case 8:
       return encode_values<std::uint64_t>(source, begin, end, bytes);
     default:
-      return encode_values<int128>(source, begin, end, bytes);
+      return append_all(bytes, gather<int128>(source, begin, end), end - begin);
   }
 }
 
 template <class T>
-void RowBlockEncoder::encode_values(const Source& source, std::size_t begin, std::size_t end,
-                                    std::string& bytes) const {
-  const std::size_t first = bytes.size();
-  bytes.resize(first + (end - begin) * sizeof(T));
-  char* const to = bytes.data() + first;
+const T* RowBlockEncoder::gather(const Source& source, std::size_t begin, std::size_t end) {
+  if (values_.size() < (end - begin) * sizeof(T)) values_.resize((end - begin) * sizeof(T));
+  std::byte* const to = values_.data();
   const std::byte* const* const values = source.values.data();
   for (std::size_t i = begin; i < end; ++i) {
     std::memcpy(to + (i - begin) * sizeof(T), values[from_[i]] + rows_[i] * sizeof(T), sizeof(T));
   }
+  return reinterpret_cast<const T*>(to);
+}
+
+template <class T>
+void RowBlockEncoder::encode_values(const Source& source, std::size_t begin, std::size_t end,
+                                    std::string& bytes) {
+  const std::size_t count = end - begin;
+  const T* const values = gather<T>(source, begin, end);
+  using Signed = std::make_signed_t<T>;
+  auto least = std::numeric_limits<Signed>::max();
+  auto most = std::numeric_limits<Signed>::min();
+  for (std::size_t i = 0; i < count; ++i) {
+    least = std::min(least, static_cast<Signed>(values[i]));
+    most = std::max(most, static_cast<Signed>(values[i]));
+  }
+  const auto base = static_cast<T>(least);
+  const std::size_t width = width_of(static_cast<T>(static_cast<T>(most) - base));
+  append(bytes, base);
+  bytes.push_back(static_cast<char>(width));
+  narrow_.resize(std::max(narrow_.size(), count * width));
+  narrow(values, count, base, width, narrow_.data());
+  bytes.append(reinterpret_cast<const char*>(narrow_.data()), count * width);
 }
 
 void RowBlockEncoder::encode_strings(const Source& source, std::size_t begin, std::size_t end,

@@ -11,9 +11,10 @@
 namespace libstream {
 
 /// Rows as bytes for the state store, column by column: the number of rows, then per column a byte
-/// (1: a bitmap of valid rows follows) and the values. Little-endian; fixed widths as they are,
-/// strings as their lengths and then their bytes, arrays and structures as encode_value writes
-/// them.
+/// (1: a bitmap of valid rows follows) and the values. Little-endian. Fixed widths of 2, 4 and 8
+/// bytes are the least value (as a signed number), a byte that says how wide the differences to it
+/// are (0: none), and those; others are as they are. Strings are their lengths and then their
+/// bytes, arrays and structures as encode_value writes them.
 class RowBlockEncoder {
  public:
   /// Entry i is row `rows[i]` of `batches[from[i]]`; all of them outlive the encoder.
@@ -21,7 +22,7 @@ class RowBlockEncoder {
                   std::span<const std::uint32_t> from, std::span<const std::uint32_t> rows);
 
   /// Appends entries [begin, end).
-  void encode(std::size_t begin, std::size_t end, std::string& bytes) const;
+  void encode(std::size_t begin, std::size_t end, std::string& bytes);
 
  private:
   struct Source {
@@ -31,11 +32,11 @@ class RowBlockEncoder {
     std::vector<const std::byte*> values;
   };
 
-  void encode_column(const Source& source, std::size_t begin, std::size_t end,
-                     std::string& bytes) const;
+  void encode_column(const Source& source, std::size_t begin, std::size_t end, std::string& bytes);
   template <class T>
-  void encode_values(const Source& source, std::size_t begin, std::size_t end,
-                     std::string& bytes) const;
+  const T* gather(const Source& source, std::size_t begin, std::size_t end);
+  template <class T>
+  void encode_values(const Source& source, std::size_t begin, std::size_t end, std::string& bytes);
   void encode_strings(const Source& source, std::size_t begin, std::size_t end,
                       std::string& bytes) const;
   bool is_null(const Source& source, std::size_t i) const {
@@ -45,6 +46,8 @@ class RowBlockEncoder {
   std::vector<Source> sources_;
   const std::span<const std::uint32_t> from_;
   const std::span<const std::uint32_t> rows_;
+  std::vector<std::byte> values_;
+  std::vector<std::byte> narrow_;
 };
 /// Throws Error(corrupt).
 BatchPtr decode_row_block(const Schema& schema, std::string_view bytes);

@@ -2,6 +2,7 @@
 
 #include "counted_output.hpp"
 #include "join_pairs.hpp"
+#include "join_rounds.hpp"
 #include "join_rows.hpp"
 #include "key_time.hpp"
 #include "late_rows.hpp"
@@ -82,6 +83,7 @@ class StreamJoin final : public Operator {
     pairs_.start(epoch.context);
     updated_ = removed_ = filtered_ = rows_in_ = made_ = taken_ = 0;
     held_before_ = live();
+    if (semi()) older_.assign(batch_rows, {});
   }
 
   Flow process(BatchPtr batch, std::size_t input, Output& to) override {
@@ -160,6 +162,13 @@ class StreamJoin final : public Operator {
     const std::uint64_t* hashes = nullptr;
     std::size_t generation = 0;
     bool searched = false;  ///< the generation's table, for the batch
+    std::size_t pairs = 0;  ///< how many to check at once
+  };
+
+  struct Older {
+    std::size_t generation = ~std::size_t{0};
+    std::uint64_t hash = 0;
+    JoinTable::Row row = JoinTable::none;
   };
 
   JoinRows::Spec side_spec(std::size_t side, Schema schema, const OperatorContext& context) const {
@@ -232,18 +241,17 @@ class StreamJoin final : public Operator {
     JoinRows& others = sides_[1 - side_].rows;
     for (; probe_->generation < others.generations(); ++probe_->generation) {
       JoinGeneration& generation = others.generation(probe_->generation);
-      if (!probe_->searched) {
-        found_.clear();
-        heads_.clear();
-        if (generation.live() > 0) {
-          generation.table().find(probe_->hashes, probes_, found_, heads_);
+      if (!probe_->searched) search(generation);
+      while (!heads_.empty() || rounds_.next(found_, heads_)) {
+        if (semi()) {
+          walk_semi(others, generation);
+        } else {
+          walk(others, generation);
         }
-        probe_->searched = true;
-      }
-      while (!heads_.empty()) {
-        walk(others, generation);
-        if (pairs_.candidates() < tuning_.pair_rows) continue;
+        const bool round_over = heads_.empty() && rounds_.pending();
+        if (pairs_.candidates() < probe_->pairs && !round_over) continue;
         pairs_.flush(output);
+        probe_->pairs = std::min(probe_->pairs * 2, tuning_.pair_rows);
         if (output.full()) return Flow::more;
       }
       probe_->searched = false;
@@ -254,33 +262,87 @@ class StreamJoin final : public Operator {
     return Flow::done;
   }
 
+  void search(JoinGeneration& generation) {
+    found_.clear();
+    heads_.clear();
+    if (generation.live() > 0) generation.table().find(probe_->hashes, probes_, found_, heads_);
+    probe_->searched = true;
+    probe_->pairs = tuning_.pair_rows;
+    if (!semi()) return;
+    // A left row that came once is through: to propose it again before that is known is in vain.
+    if (side_ == 1) {
+      rounds_.split(found_, heads_);
+    } else {
+      probe_->pairs = std::min(tuning_.pair_rows, 2 * heads_.size());
+    }
+  }
+
   /// One step along every chain, so that their memory is fetched side by side.
   void walk(JoinRows& others, JoinGeneration& generation) {
-    JoinTable& table = generation.table();
-    const bool skips_matched = semi() && side_ == 1;
+    const JoinTable& table = generation.table();
     std::size_t kept = 0;
     for (std::size_t i = 0; i < heads_.size(); ++i) {
-      const std::uint32_t probe = found_[i];
-      if (semi() && side_ == 0 && pairs_.matched_before(probe)) continue;
       const JoinTable::Row row = heads_[i];
-      JoinTable::Row next = table.next(row);
-      // Left rows of a semi join come out once: out of the chain with those that did.
-      if (skips_matched && next != JoinTable::none && generation.matched(next)) {
-        while (next != JoinTable::none && generation.matched(next)) next = table.next(next);
-        table.next(row) = next;
-      }
-      if (!skips_matched || !generation.matched(row)) {
-        const JoinChunk& chunk = generation.chunk_of(row);
-        if (others.is_live(chunk, row)) {
-          pairs_.add(probe, *chunk.batch, row - chunk.first, generation, row);
-        }
-      }
-      found_[kept] = probe;
-      heads_[kept] = next;
-      kept += next != JoinTable::none ? 1 : 0;
+      propose(found_[i], row, others, generation);
+      kept = go_on(kept, found_[i], table.next(row));
     }
     found_.resize(kept);
     heads_.resize(kept);
+  }
+
+  /// The same for a semi join, past the rows that cannot change anything any more.
+  void walk_semi(JoinRows& others, JoinGeneration& generation) {
+    JoinTable& table = generation.table();
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < heads_.size(); ++i) {
+      const std::uint32_t probe = found_[i];
+      JoinTable::Row row = heads_[i];
+      if (side_ == 0) {
+        if (pairs_.matched_before(probe)) continue;
+        if (pairs_.matched()[probe] != 0) row = first_older(generation, probe, row);
+        if (row == JoinTable::none) continue;
+        propose(probe, row, others, generation);
+        kept = go_on(kept, probe, table.next(row));
+        continue;
+      }
+      JoinTable::Row next = table.next(row);
+      // Left rows come out once: out of the chain with those that did.
+      if (next != JoinTable::none && generation.matched(next)) {
+        while (next != JoinTable::none && generation.matched(next)) next = table.next(next);
+        table.next(row) = next;
+      }
+      if (!generation.matched(row)) propose(probe, row, others, generation);
+      kept = go_on(kept, probe, next);
+    }
+    found_.resize(kept);
+    heads_.resize(kept);
+  }
+
+  void propose(std::uint32_t probe, JoinTable::Row row, JoinRows& others,
+               JoinGeneration& generation) {
+    const JoinChunk& chunk = generation.chunk_of(row);
+    if (!others.is_live(chunk, row)) return;
+    pairs_.add(probe, *chunk.batch, row - chunk.first, generation, row);
+  }
+
+  std::size_t go_on(std::size_t kept, std::uint32_t probe, JoinTable::Row next) {
+    found_[kept] = probe;
+    heads_[kept] = next;
+    return kept + (next != JoinTable::none ? 1 : 0);
+  }
+
+  /// The first row of a chain, from `row` on, that came before this epoch.
+  JoinTable::Row first_older(const JoinGeneration& generation, std::uint32_t probe,
+                             JoinTable::Row row) {
+    if (!generation.is_fresh(row)) return row;
+    // The same for every row of the chain until the epoch ends.
+    const std::uint64_t hash = probe_->hashes[probe];
+    Older& known = older_[hash % older_.size()];
+    if (known.generation != probe_->generation || known.hash != hash) {
+      while (row != JoinTable::none && generation.is_fresh(row)) row = generation.table().next(row);
+      known = {probe_->generation, hash, row};
+    }
+    return known.row;
   }
 
   /// Keeps the batch. Left rows of a semi join that have come out thanks to a row of an earlier
@@ -352,6 +414,8 @@ class StreamJoin final : public Operator {
   std::vector<std::uint32_t> probes_;  ///< rows that can match
   std::vector<std::uint32_t> found_;   ///< rows with a chain yet to walk, and where they are in it
   std::vector<JoinTable::Row> heads_;
+  JoinRounds rounds_;
+  std::vector<Older> older_;  ///< by hash
   RowList padded_;
 
   std::uint64_t updated_ = 0;

@@ -184,6 +184,6 @@ TEST_CASE("An aggregate of the user's own outside an aggregation") {
 }
 
 TEST_CASE("A name for the state of an operator that keeps none") {
-  check_names(error_of([](const DataStream& s) { return s.as<Count>().to_stream().named("x"); }),
+  check_names(error_of([](const DataStream& s) { return s.as<Bid>().to_stream().named("x"); }),
               "keeps no state");
 }

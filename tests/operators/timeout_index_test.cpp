@@ -44,9 +44,13 @@ class Pair {
 
  private:
   std::uint64_t pick(std::uint64_t count) { return chance_() % count; }
-  auto cells() {
-    return [this](Group group) { return live_[group] ? &cells_[group] : nullptr; };
-  }
+  struct Cells {
+    Pair* pair;
+    Cell* operator()(Group group) const {
+      return pair->live_[group] ? &pair->cells_[group] : nullptr;
+    }
+  };
+  Cells cells() { return {this}; }
 
   void set(Group group, std::int64_t timeout) {
     if (!live_[group]) {

@@ -5,6 +5,7 @@
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/operators/keyed_stream.hpp>
+#include <libstream/operators/transform_stream.hpp>
 #include <libstream/query.hpp>
 #include <libstream/session.hpp>
 #include <libstream/typed_stream.hpp>

@@ -106,9 +106,6 @@ class DataStream {
   /// By equality of columns that both sides have; each comes out once, first.
   DataStream join(const DataStream& right, std::vector<std::string> columns,
                   JoinType type = JoinType::inner) const;
-  /// A custom operator (see operation.hpp), over this stream and `others` as its further inputs.
-  DataStream apply(std::shared_ptr<const Operation> operation,
-                   std::vector<DataStream> others = {}) const;
   /// For names in braces, which could be taken for a condition too.
   DataStream join(const DataStream& right, std::initializer_list<const char*> columns,
                   JoinType type = JoinType::inner) const {
@@ -121,6 +118,9 @@ class DataStream {
   /// The same, but they are looked at again when `interval` has passed since the last look.
   DataStream refresh(std::chrono::milliseconds interval) const;
   DataStream refresh(std::string_view interval) const;
+  /// A custom operator (see operation.hpp), over this stream and `others` as its further inputs.
+  DataStream apply(std::shared_ptr<const Operation> operation,
+                   std::vector<DataStream> others = {}) const;
   DataStream as(std::string_view alias) const;
   /// The rows as values of T, a struct named in BOOST_DESCRIBE_STRUCT or a type of one column.
   /// Names and types are checked at `start`. Declared in typed_stream.hpp.

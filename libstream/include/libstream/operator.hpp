@@ -6,8 +6,10 @@
 #include <libstream/time.hpp>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace libstream {
 
@@ -68,6 +70,8 @@ struct OperatorMetrics {
   std::uint64_t released_rows = 0;
   /// The processing time, ms since 1970, from which on it wants an epoch even without data.
   std::optional<std::int64_t> next_epoch_milliseconds;
+  /// Further counts by name, summed over tasks: customMetrics of the progress.
+  std::map<std::string, std::uint64_t> custom;
   /// Watermark operator: statistics of the rows it saw this epoch (µs); absent without rows.
   struct EventTimes {
     EventTime min;

@@ -70,12 +70,12 @@ struct ResolvedPlan {
   std::int64_t count = 0;
   bool ties = false;  ///< also the rows that equal the last one
   std::shared_ptr<const JoinPlan> join;
-  std::shared_ptr<const OperationPlan> operation;
   /// Event time per source partition (see row_watermarks.hpp). Sources and watermarks: number of
   /// splits, 0 elsewhere.
   std::uint32_t splits = 0;
   Lateness lateness = Lateness::by_epoch;
   std::int64_t session_wait = 0;  ///< ms that the watermark must be past a session's end
+  std::shared_ptr<const OperationPlan> operation;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.

@@ -2,6 +2,7 @@
 
 #include <libstream/group_state.hpp>
 #include <libstream/operators/group_operation.hpp>
+#include <libstream/operators/state_variables.hpp>
 #include <libstream/state_bytes.hpp>
 #include <libstream/typed_stream.hpp>
 
@@ -16,6 +17,17 @@
 #include <vector>
 
 namespace libstream {
+
+/// A key's columns under the names of K's fields.
+template <RowType K>
+Schema key_schema(const Schema& keys) {
+  auto fields = keys.fields();
+  const Schema wanted = schema_of<K>();
+  for (std::size_t i = 0; i < fields.size() && i < wanted.size(); ++i) {
+    fields[i].name = wanted[i].name;
+  }
+  return Schema(std::move(fields));
+}
 
 /// States of groups by their numbers, in chunks that never move.
 template <class S>
@@ -63,7 +75,10 @@ class TypedGroupFunction final : public GroupFunction {
  public:
   TypedGroupFunction(const F& function, std::string name, const Schema& rows, const Schema& keys,
                      const Schema& states)
-      : function_(function), name_(std::move(name)), row_reader_(rows), key_reader_(named(keys)) {
+      : function_(function),
+        name_(std::move(name)),
+        row_reader_(rows),
+        key_reader_(key_schema<K>(keys)) {
     if (states.size() > 0) state_reader_.emplace(states);
   }
 
@@ -135,15 +150,6 @@ class TypedGroupFunction final : public GroupFunction {
   std::size_t bytes() const override { return states_.bytes(); }
 
  private:
-  /// The key's columns under the names of K's fields.
-  static Schema named(const Schema& keys) {
-    auto fields = keys.fields();
-    const Schema wanted = schema_of<K>();
-    for (std::size_t i = 0; i < fields.size() && i < wanted.size(); ++i) {
-      fields[i].name = wanted[i].name;
-    }
-    return Schema(std::move(fields));
-  }
   void invoke(const K& key, std::span<const T> rows, GroupState<S>& state) {
     if constexpr (OneRow) {
       output_.push_back(std::invoke(function_, key, rows, state));
@@ -203,10 +209,37 @@ class KeyedStream {
     return groups<S, false>(timeout, mode, std::move(f), &initial);
   }
 
+  /// State variables and timers of each key for a processor of the user's: a copyable class with
+  ///   void init(ProcessorHandle, OutputMode, TimeMode)    makes the state variables
+  ///   range handle_input_rows(const K&, std::span<const T>, const TimerValues&)
+  /// and, where wanted,
+  ///   range handle_expired_timer(const K&, const TimerValues&, const ExpiredTimer&)
+  ///   void handle_initial_state(const K&, const S&, const TimerValues&)
+  ///   void close()
+  /// Each task makes a copy an epoch. `event_time_column`: of the result, where operators behind
+  /// need it; no row of it may then be late.
+  template <class P>
+  auto transform_with_state(OutputMode mode, TimeMode time, P processor,
+                            std::string event_time_column = {}) const {
+    return transform<void>(mode, time, nullptr, std::move(processor), std::move(event_time_column));
+  }
+  /// `initial`: states for handle_initial_state in the first epoch, from data that is not a stream.
+  template <class S, class P>
+  auto transform_with_state(OutputMode mode, TimeMode time, const KeyedStream<K, S>& initial,
+                            P processor, std::string event_time_column = {}) const {
+    return transform<S>(mode, time, &initial.base(), std::move(processor),
+                        std::move(event_time_column));
+  }
+
   const DataStream& base() const { return base_; }
   const std::vector<std::string>& keys() const { return keys_; }
 
  private:
+  /// In transform_stream.hpp.
+  template <class S, class P>
+  auto transform(OutputMode mode, TimeMode time, const DataStream* initial, P processor,
+                 std::string event_time_column) const;
+
   /// False where something does not fit; says what.
   template <class S, class F, bool OneRow>
   static constexpr bool check() {
