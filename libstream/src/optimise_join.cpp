@@ -48,7 +48,10 @@ std::vector<BoundPtr> constraints_of(const ResolvedPlan& plan) {
       return {};
     case Kind::filter:
       result = constraints_of(*plan.inputs[0]);
-      if (is_deterministic(*plan.expressions[0])) result.push_back(plan.expressions[0]);
+      // A user's function is called where it was put, once.
+      if (is_deterministic(*plan.expressions[0]) && !calls_user_function(*plan.expressions[0])) {
+        result.push_back(plan.expressions[0]);
+      }
       return result;
     case Kind::watermark:
     case Kind::deduplicate:

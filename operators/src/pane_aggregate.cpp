@@ -1,5 +1,6 @@
 #include "pane_aggregate.hpp"
 
+#include "name_key.hpp"
 #include "pane_partial.hpp"
 
 #include <libstream/error.hpp>
@@ -170,7 +171,8 @@ void PaneAggregate::emit(Output& output) {
   columns.insert(
       columns.begin() + spec_.window_key,
       window_column(type, grid_.window_start(*window_), grid_.window_end(*window_), keys.size()));
-  for (ColumnPtr& column : windows_.results()) columns.push_back(std::move(column));
+  auto results = naming_key([&] { return windows_.results(); }, [&] { return columns; });
+  for (ColumnPtr& column : results) columns.push_back(std::move(column));
   made_ += keys.size();
   output.emit(make_batch(std::move(columns), keys.size()));
 }

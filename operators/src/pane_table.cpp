@@ -1,5 +1,7 @@
 #include "pane_table.hpp"
 
+#include "name_key.hpp"
+
 #include <libstream/batch.hpp>
 #include <libstream/error.hpp>
 
@@ -29,7 +31,8 @@ void PaneTable::update(std::span<const ColumnPtr> keys, const std::int64_t* pane
     const auto columns = arguments.arguments(f);
     // Null where the filter let no row through.
     if (std::find(columns.begin(), columns.end(), nullptr) != columns.end()) continue;
-    layout_.function(f).update(states_of(f, arguments.mask(f)), columns);
+    naming_key([&] { layout_.function(f).update(states_of(f, arguments.mask(f)), columns); },
+               [&] { return std::vector<ColumnPtr>(keys.begin(), keys.end()); });
   }
 }
 

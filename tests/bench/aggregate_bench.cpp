@@ -10,6 +10,8 @@
 #include <libstream/hash.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
 #include <libstream/operators/project.hpp>
+#include <libstream/typed_stream.hpp>
+#include <libstream/udaf.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -45,13 +47,38 @@ class CountingOutput final : public Output {
   std::uint64_t rows_ = 0;
 };
 
+struct Sum {
+  std::int64_t zero() const { return 0; }
+  void reduce(std::int64_t& sum, std::int64_t value) const { sum += value; }
+  void merge(std::int64_t& sum, std::int64_t other) const { sum += other; }
+  std::int64_t finish(std::int64_t sum) const { return sum; }
+};
+struct Mean {
+  double sum = 0;
+  std::int64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(Mean, (), (sum, count))
+/// A buffer that is a struct.
+struct Average {
+  Mean zero() const { return {}; }
+  void reduce(Mean& mean, std::int64_t value) const {
+    mean.sum += static_cast<double>(value);
+    ++mean.count;
+  }
+  void merge(Mean& mean, const Mean& other) const {
+    mean.sum += other.sum;
+    mean.count += other.count;
+  }
+  double finish(const Mean& mean) const { return mean.sum / static_cast<double>(mean.count); }
+};
+
 enum class Keys { integers, words, pairs, windows, number_windows };
 
 struct Case {
   const char* name;
   Keys kind;
   std::size_t keys;
-  bool sums;  ///< count and sum, else count alone
+  const char* beside;  ///< an aggregate of values beside count, or null
 };
 
 ColumnPtr integers(std::size_t rows, auto&& value) {
@@ -108,6 +135,13 @@ BatchPtr make(const Case& wanted, std::uint64_t first) {
   return make_batch(std::move(columns), rows_per_batch);
 }
 
+AggregatePtr function_of(const std::string& name, const DataType& type) {
+  const std::vector types{type};
+  if (name == "user sum") return udaf("user_sum", Sum{}).body()->resolve(types);
+  if (name == "user avg") return udaf("user_avg", Average{}).body()->resolve(types);
+  return resolve_aggregate(name, types, {}, false);
+}
+
 AggregateSpec spec_of(const Case& wanted, const Batch& sample) {
   AggregateSpec spec;
   spec.mode = OutputMode::update;
@@ -118,9 +152,9 @@ AggregateSpec spec_of(const Case& wanted, const Batch& sample) {
   }
   if (wanted.kind == Keys::windows || wanted.kind == Keys::number_windows) spec.time_key = 1;
   spec.aggregates.push_back({resolve_aggregate("count", {}, {}, false), {}, nullptr, "count"});
-  if (wanted.sums) {
+  if (wanted.beside != nullptr) {
     const Field field{"v", TypeId::bigint, true};
-    spec.aggregates.push_back({resolve_aggregate("sum", std::vector{field.type}, {}, false),
+    spec.aggregates.push_back({function_of(wanted.beside, field.type),
                                {bound_column(static_cast<std::uint32_t>(keys), field)},
                                nullptr,
                                "sum"});
@@ -200,7 +234,7 @@ void print_scaling(Keys kind, const char* name) {
   for (const std::size_t rows : {million, 10 * million}) {
     std::vector<double> costs;
     for (const std::size_t keys : {1'000, 10'000, 100'000, 1'000'000}) {
-      const Case wanted{name, kind, keys, true};
+      const Case wanted{name, kind, keys, "sum"};
       const auto [cost, metrics] = measure(wanted, rows, rows == million ? 20 : 5);
       costs.push_back(cost.row());
       const auto ratio = [&](std::size_t back) {
@@ -224,18 +258,25 @@ int main(int argc, char** argv) {
     return 0;
   }
   const std::vector<Case> cases = {
-      {"bigint 1k, count+sum", Keys::integers, 1'000, true},
-      {"bigint 10k, count+sum", Keys::integers, 10'000, true},
-      {"bigint 100k, count+sum", Keys::integers, 100'000, true},
-      {"bigint 1M, count+sum", Keys::integers, 1'000'000, true},
-      {"words 10k, count", Keys::words, 10'000, false},
-      {"words 1M, count", Keys::words, 1'000'000, false},
-      {"two bigints 10k, count+sum", Keys::pairs, 10'000, true},
-      {"two bigints 1M, count+sum", Keys::pairs, 1'000'000, true},
-      {"bigint and window 10k, count+sum", Keys::number_windows, 10'000, true},
-      {"bigint and window 1M, count+sum", Keys::number_windows, 1'000'000, true},
-      {"string and window 10k, count+sum", Keys::windows, 10'000, true},
-      {"string and window 100k, count+sum", Keys::windows, 100'000, true},
+      {"bigint 1k, count+sum", Keys::integers, 1'000, "sum"},
+      {"bigint 10k, count+sum", Keys::integers, 10'000, "sum"},
+      {"bigint 100k, count+sum", Keys::integers, 100'000, "sum"},
+      {"bigint 1M, count+sum", Keys::integers, 1'000'000, "sum"},
+      {"words 10k, count", Keys::words, 10'000, nullptr},
+      {"words 1M, count", Keys::words, 1'000'000, nullptr},
+      {"two bigints 10k, count+sum", Keys::pairs, 10'000, "sum"},
+      {"two bigints 1M, count+sum", Keys::pairs, 1'000'000, "sum"},
+      {"bigint and window 10k, count+sum", Keys::number_windows, 10'000, "sum"},
+      {"bigint and window 1M, count+sum", Keys::number_windows, 1'000'000, "sum"},
+      {"string and window 10k, count+sum", Keys::windows, 10'000, "sum"},
+      {"string and window 100k, count+sum", Keys::windows, 100'000, "sum"},
+      {"bigint 1k, count+user sum", Keys::integers, 1'000, "user sum"},
+      {"bigint 100k, count+user sum", Keys::integers, 100'000, "user sum"},
+      {"bigint 1M, count+user sum", Keys::integers, 1'000'000, "user sum"},
+      {"bigint 1k, count+avg", Keys::integers, 1'000, "avg"},
+      {"bigint 1k, count+user avg", Keys::integers, 1'000, "user avg"},
+      {"bigint 100k, count+avg", Keys::integers, 100'000, "avg"},
+      {"bigint 100k, count+user avg", Keys::integers, 100'000, "user avg"},
   };
   for (const Case& wanted : cases) {
     if (argc < 2 || std::strstr(wanted.name, argv[1]) != nullptr) run(wanted);

@@ -54,6 +54,20 @@ template <class T>
 concept StreamField = requires {
   { FieldType<T>::type() } -> std::same_as<DataType>;
 };
+/// Types of a described struct's members, as arguments of List.
+template <class T, template <class...> class List>
+struct MemberTypes {
+  template <class M>
+  using TypeOf = std::remove_cvref_t<decltype(std::declval<T&>().*M::pointer)>;
+  using type = boost::mp11::mp_rename<boost::mp11::mp_transform<TypeOf, MembersOf<T>>, List>;
+};
+template <class... M>
+struct AreFields {
+  static constexpr bool value = (StreamField<M> && ...);
+};
+/// A described struct of fields that columns hold.
+template <class T>
+concept DescribedRow = Described<T> && MemberTypes<T, AreFields>::type::value;
 
 [[noreturn]] void throw_null_field();
 [[noreturn]] void throw_unknown_enumerator(std::string_view text, const std::string& known);
@@ -280,18 +294,13 @@ requires(!std::same_as<T, bool>) struct FieldType<std::vector<T>> {
 };
 
 /// A struct within a struct.
-template <Described T>
+template <DescribedRow T>
 struct FieldType<T> {
   static std::vector<Field> fields() {
     std::vector<Field> fields;
     boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
       using M = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;
-      static_assert(StreamField<M>,
-                    "libstream: a field of this struct has a type that no column can hold; see "
-                    "field_type.hpp (std::vector<bool> is not among them)");
-      if constexpr (StreamField<M>) {
-        fields.push_back({member.name, FieldType<M>::type(), is_optional<M>});
-      }
+      fields.push_back({member.name, FieldType<M>::type(), is_optional<M>});
     });
     return fields;
   }

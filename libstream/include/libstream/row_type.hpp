@@ -14,7 +14,32 @@ namespace libstream {
 /// What a typed stream can hold: a described struct, a column a field, or a single field, which is
 /// the column "value".
 template <class T>
-concept RowType = Described<T> || StreamField<T>;
+concept RowType = StreamField<T>;
+
+/// Fails to compile where a struct's field is of no column's type, with both types in the message.
+template <class Struct>
+struct FieldsOf {
+  template <class Field>
+  struct Check {
+    static constexpr bool value = StreamField<Field>;
+    static_assert(value,
+                  "libstream: a field of this struct has a type that no column can hold; see the "
+                  "table in docs/typed-streams.md");
+  };
+  template <class... Field>
+  struct CheckAll {
+    static constexpr bool value = (Check<Field>::value && ...);
+  };
+};
+/// True for a RowType; says what is wrong with fields.
+template <class T>
+constexpr bool check_row() {
+  if constexpr (Described<T>) {
+    return MemberTypes<T, FieldsOf<T>::template CheckAll>::type::value;
+  } else {
+    return StreamField<T>;
+  }
+}
 
 /// Name of a C++ type for messages, without namespaces.
 template <class T>

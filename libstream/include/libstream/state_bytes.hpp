@@ -14,6 +14,20 @@
 // C++ values as bytes of the state store. Not included by users directly.
 namespace libstream {
 
+/// False for a type that only views what others own, or that has a field of such a type.
+template <class T>
+inline constexpr bool owns_fields = !std::is_same_v<T, std::string_view>;
+template <class T>
+inline constexpr bool owns_fields<std::optional<T>> = owns_fields<T>;
+template <class T>
+inline constexpr bool owns_fields<std::vector<T>> = owns_fields<T>;
+template <class... M>
+struct AllOwn {
+  static constexpr bool value = (owns_fields<M> && ...);
+};
+template <Described T>
+inline constexpr bool owns_fields<T> = MemberTypes<T, AllOwn>::type::value;
+
 [[noreturn]] void throw_short_state();
 [[noreturn]] void throw_state_layout(const std::string& type, const std::string& was,
                                      const std::string& is, const std::string& problem);

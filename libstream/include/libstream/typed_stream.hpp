@@ -150,13 +150,20 @@ std::shared_ptr<const Operation> typed_operation(
     std::string name, Schema output, BindTransform bind,
     std::function<std::vector<std::uint32_t>(const Schema&)> columns);
 
+/// What functions that give any number of rows return.
+template <class Range>
+concept RangeOfRows = requires(Range& range) {
+  std::begin(range);
+  std::end(range);
+};
+
 /// Rows as C++ values. Functions run a batch at a time, one after the other, without columns in
 /// between; each task has its own copy of them. An exception of theirs ends the query with an
 /// Error(user_function).
 template <class T>
 class TypedStream {
  public:
-  static_assert(RowType<T>,
+  static_assert(check_row<T>() || Described<T>,
                 "libstream: as<T>() and map need a struct named in BOOST_DESCRIBE_STRUCT(T, (), "
                 "(fields...)), or a type that one column holds; see field_type.hpp");
 
@@ -172,7 +179,10 @@ class TypedStream {
                   "libstream: the function of map must take a const T& of the stream's type");
     if constexpr (std::is_invocable_v<F&, const T&>) {
       using U = std::remove_cvref_t<std::invoke_result_t<F&, const T&>>;
-      return with<U, ApplyMap>(std::move(f), "map");
+      static_assert(!std::is_void_v<U>,
+                    "libstream: the function of map must return a struct named in "
+                    "BOOST_DESCRIBE_STRUCT or a type that one column holds; it returns nothing");
+      if constexpr (!std::is_void_v<U>) return with<U, ApplyMap>(std::move(f), "map");
     }
   }
   /// f: const T& → a range of U, e.g. std::vector<U>.
@@ -182,13 +192,19 @@ class TypedStream {
                   "libstream: the function of flat_map must take a const T& and return a range");
     if constexpr (std::is_invocable_v<F&, const T&>) {
       using Range = std::remove_cvref_t<std::invoke_result_t<F&, const T&>>;
-      using U = std::remove_cvref_t<decltype(*std::begin(std::declval<Range&>()))>;
-      return with<U, ApplyFlatMap>(std::move(f), "flat_map");
+      constexpr bool range = RangeOfRows<Range>;
+      static_assert(range,
+                    "libstream: the function of flat_map must return a range, such as "
+                    "std::vector<Row>; to return one row for each use map");
+      if constexpr (range) {
+        using U = std::remove_cvref_t<decltype(*std::begin(std::declval<Range&>()))>;
+        return with<U, ApplyFlatMap>(std::move(f), "flat_map");
+      }
     }
   }
   /// f: const T& → bool.
   template <class F>
-  TypedStream filter(F f) const {
+  auto filter(F f) const {
     static_assert(std::is_invocable_r_v<bool, F&, const T&>,
                   "libstream: the function of filter must take a const T& and return a bool");
     if constexpr (std::is_invocable_r_v<bool, F&, const T&>) {

@@ -2,6 +2,7 @@
 
 #include <libstream/aggregate.hpp>
 #include <libstream/row_type.hpp>
+#include <libstream/state_bytes.hpp>
 #include <libstream/udf.hpp>
 
 #include <array>
@@ -38,6 +39,23 @@ using BufferOf =
 template <class A>
 using InputsOf =
     typename ReduceArguments<typename CallSignature<decltype(&A::reduce)>::arguments>::inputs;
+
+template <class F>
+inline constexpr bool is_const_member = false;
+template <class R, class C, class... A>
+inline constexpr bool is_const_member<R (C::*)(A...) const> = true;
+template <class R, class C, class... A>
+inline constexpr bool is_const_member<R (C::*)(A...) const noexcept> = true;
+template <class A>
+inline constexpr bool reduce_is_const = is_const_member<decltype(&A::reduce)>;
+
+/// True where `reduce` gets a reference to the buffer or returns the next one.
+template <class F>
+inline constexpr bool changes_buffer = true;
+template <class C, class B, class... In>
+inline constexpr bool changes_buffer<void (C::*)(B, In...) const> = std::is_lvalue_reference_v<B>;
+template <class A>
+inline constexpr bool reduce_changes = changes_buffer<decltype(&A::reduce)>;
 
 /// True where the members of T, in their order, fill it without gaps and own nothing: its bytes are
 /// then the whole value.
@@ -316,16 +334,25 @@ constexpr bool all_fields(const std::tuple<In...>* /*inputs*/) {
 /// True where A has the four members and they fit together; says what is wrong otherwise.
 template <class A>
 constexpr bool check_aggregate() {
-  static_assert(HasReduce<A>,
+  constexpr bool reduces = HasReduce<A>;
+  static_assert(reduces,
                 "libstream: udaf needs a struct with zero, reduce, merge and finish, all const; "
                 "reduce(Buffer&, inputs…) is missing or overloaded");
-  if constexpr (HasReduce<A>) {
+  if constexpr (reduces) {
     using B = BufferOf<A>;
-    constexpr bool stored = StreamField<B> && !std::is_same_v<B, std::string_view>;
+    constexpr bool stored = check_row<B>() && owns_fields<B>;
     constexpr bool inputs = all_fields(static_cast<InputsOf<A>*>(nullptr));
-    static_assert(stored,
-                  "libstream: the buffer of this udaf (the first parameter of reduce) must be a "
-                  "struct named in BOOST_DESCRIBE_STRUCT, or a type that one column holds");
+    static_assert(
+        stored,
+        "libstream: the buffer of this udaf (the first parameter of reduce) must be a "
+        "struct named in BOOST_DESCRIBE_STRUCT, or a type that one column holds, and own its "
+        "fields");
+    constexpr bool kept = reduce_is_const<A> && reduce_changes<A>;
+    static_assert(reduce_is_const<A>,
+                  "libstream: this udaf's reduce must be const: one copy of it serves all tasks");
+    static_assert(reduce_changes<A>,
+                  "libstream: this udaf's reduce takes the buffer by value and returns nothing: "
+                  "take a Buffer&, or return the Buffer");
     static_assert(inputs,
                   "libstream: an input of this udaf's reduce has a type that no column holds");
     constexpr bool zero = requires(const A& a) { B(a.zero()); };
@@ -340,7 +367,7 @@ constexpr bool check_aggregate() {
     static_assert(finish,
                   "libstream: this udaf needs Result finish(const Buffer&) const, where a column "
                   "can hold Result");
-    return stored && inputs && zero && merge && finish;
+    return stored && kept && inputs && zero && merge && finish;
   }
   return false;
 }
@@ -360,7 +387,7 @@ constexpr bool check_aggregate() {
 ///   const auto spread = udaf("spread", Spread{});
 ///   stream.group_by("sensor").agg(count(), spread("value").as("spread"))
 template <class A>
-UserAggregate udaf(std::string name, A user) {
+auto udaf(std::string name, A user) {
   if constexpr (check_aggregate<A>()) {
     using B = BufferOf<A>;
     using Out = std::remove_cvref_t<decltype(user.finish(std::declval<const B&>()))>;

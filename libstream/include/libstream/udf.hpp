@@ -127,7 +127,8 @@ class ArgumentRows {
 
  private:
   template <std::size_t... I>
-  void read_each(std::span<const ColumnPtr> columns, std::size_t rows, std::index_sequence<I...>) {
+  void read_each([[maybe_unused]] std::span<const ColumnPtr> columns,
+                 [[maybe_unused]] std::size_t rows, std::index_sequence<I...>) {
     ((std::get<I>(values_) = std::get<I>(arrays_).read(*columns[I], rows)), ...);
   }
   template <class F, std::size_t... I>
@@ -243,13 +244,15 @@ class RowFunctionBody final : public UserFunctionBody {
 
 template <class F, class R, class... A>
 constexpr bool check_row_function(const std::tuple<A...>* /*arguments*/) {
-  static_assert((StreamField<A> && ...),
+  constexpr bool arguments_fit = (StreamField<A> && ...);
+  constexpr bool result_fits = StreamField<R>;
+  static_assert(arguments_fit,
                 "libstream: a parameter of this udf has a type that no column holds; see the table "
                 "in docs/typed-streams.md");
-  static_assert(StreamField<R>,
+  static_assert(result_fits,
                 "libstream: this udf returns a type that no column holds (or nothing); see the "
                 "table in docs/typed-streams.md");
-  return (StreamField<A> && ...) && StreamField<R>;
+  return arguments_fit && result_fits;
 }
 
 template <class F, class R, class... A>
@@ -266,11 +269,12 @@ UserFunction make_row_function(std::string name, F f, UserFunctionOptions option
 ///   const auto score = udf("score", [](std::int64_t bids, std::optional<double> price) { … });
 ///   stream.select("id", score("bids", "price").as("score"))
 template <class F>
-UserFunction udf(std::string name, F f, UserFunctionOptions options = {}) {
-  static_assert(PlainCallable<F>,
+auto udf(std::string name, F f, UserFunctionOptions options = {}) {
+  constexpr bool callable = PlainCallable<F>;
+  static_assert(callable,
                 "libstream: udf needs a function or a lambda whose parameters have types (not "
                 "auto) and that is not overloaded");
-  if constexpr (PlainCallable<F>) {
+  if constexpr (callable) {
     using Signature = CallSignature<F>;
     using Result = typename Signature::result;
     constexpr auto* arguments = static_cast<typename Signature::arguments*>(nullptr);

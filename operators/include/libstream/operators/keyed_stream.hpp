@@ -180,7 +180,7 @@ template <class K, class T>
 class KeyedStream {
  public:
   static_assert(
-      RowType<K>,
+      check_row<K>() || Described<K>,
       "libstream: the key must be a struct named in BOOST_DESCRIBE_STRUCT, or a type that "
       "one column holds; see field_type.hpp");
   KeyedStream(DataStream base, std::vector<std::string> keys)
@@ -240,23 +240,55 @@ class KeyedStream {
   auto transform(OutputMode mode, TimeMode time, const DataStream* initial, P processor,
                  std::string event_time_column) const;
 
+  /// False where something does not fit; says what.
   template <class S, class F, bool OneRow>
-  static constexpr void check() {
-    static_assert(RowType<S>,
+  static constexpr bool check() {
+    static_assert(check_row<S>() || Described<S>,
                   "libstream: the state must be a struct named in BOOST_DESCRIBE_STRUCT, or a type "
-                  "that one column holds; see field_type.hpp");
-    static_assert(std::is_invocable_v<F&, const K&, std::span<const T>, GroupState<S>&>,
-                  "libstream: the function on groups must be callable as f(const Key&, "
-                  "std::span<const Row>, GroupState<State>&)");
+                  "that one column holds; see the table in docs/typed-streams.md");
+    if constexpr (RowType<S>) {
+      static_assert(owns_fields<S>,
+                    "libstream: state must own its fields: take std::string instead of "
+                    "std::string_view");
+      using Called = GroupFunctionOf<S, F>;
+      static_assert(Called::callable,
+                    "libstream: the function on groups must be callable as f(const Key&, "
+                    "std::span<const Row>, GroupState<State>&)");
+      if constexpr (Called::callable && OneRow) {
+        static_assert(check_row<typename Called::result>(),
+                      "libstream: the function of map_groups_with_state must return a row: a "
+                      "struct named in BOOST_DESCRIBE_STRUCT, or a type that one column holds");
+        return owns_fields<S> && RowType<typename Called::result>;
+      } else if constexpr (Called::callable) {
+        constexpr bool range = RangeOfRows<typename Called::result>;
+        static_assert(range,
+                      "libstream: the function of flat_map_groups_with_state must return a range, "
+                      "such as std::vector<Row>");
+        return owns_fields<S> && range;
+      }
+    }
+    return false;
   }
+  template <class S, class F>
+  struct GroupFunctionOf {
+    static constexpr bool callable =
+        std::is_invocable_v<F&, const K&, std::span<const T>, GroupState<S>&>;
+    template <bool Callable, class = void>
+    struct Result {
+      using type = void;
+    };
+    template <class Unused>
+    struct Result<true, Unused> {
+      using type = std::remove_cvref_t<
+          std::invoke_result_t<F&, const K&, std::span<const T>, GroupState<S>&>>;
+    };
+    using result = typename Result<callable>::type;
+  };
 
   template <class S, bool OneRow, class F>
   auto groups(GroupTimeout timeout, OutputMode mode, F f, const KeyedStream<K, S>* initial) const {
-    check<S, F, OneRow>();
-    if constexpr (RowType<S> &&
-                  std::is_invocable_v<F&, const K&, std::span<const T>, GroupState<S>&>) {
-      using Result = std::remove_cvref_t<
-          std::invoke_result_t<F&, const K&, std::span<const T>, GroupState<S>&>>;
+    if constexpr (check<S, F, OneRow>()) {
+      using Result = typename GroupFunctionOf<S, F>::result;
       using U = typename GroupResult<Result, OneRow>::type;
       GroupOperationSpec spec;
       spec.name = OneRow ? "map_groups_with_state" : "flat_map_groups_with_state";
@@ -336,20 +368,26 @@ requires(!RowType<F>) auto TypedStream<T>::group_by_key(F f) const {
       "libstream: the function of group_by_key must take a const T& of the stream's type");
   if constexpr (std::is_invocable_v<F&, const T&>) {
     using K = std::remove_cvref_t<std::invoke_result_t<F&, const T&>>;
-    const DataStream rows = plain_ ? base_ : to_stream();
-    std::vector<std::string> names;
-    std::vector<Field> fields;
-    for (Field field : schema_of<K>()) {
-      field.name = "key." + field.name;
-      names.push_back(field.name);
-      fields.push_back(std::move(field));
+    constexpr bool key = check_row<K>();
+    static_assert(key || Described<K>,
+                  "libstream: the key must be a struct named in BOOST_DESCRIBE_STRUCT, or a type "
+                  "that one column holds; see the table in docs/typed-streams.md");
+    if constexpr (key) {
+      const DataStream rows = plain_ ? base_ : to_stream();
+      std::vector<std::string> names;
+      std::vector<Field> fields;
+      for (Field field : schema_of<K>()) {
+        field.name = "key." + field.name;
+        names.push_back(field.name);
+        fields.push_back(std::move(field));
+      }
+      auto operation = append_key_operation(
+          Schema(std::move(fields)),
+          [f = std::move(f)](const Schema& schema) -> std::unique_ptr<BatchTransform> {
+            return std::make_unique<AppendKey<T, K, F>>(f, schema);
+          });
+      return KeyedStream<K, T>(rows.apply(std::move(operation)), std::move(names));
     }
-    auto operation = append_key_operation(
-        Schema(std::move(fields)),
-        [f = std::move(f)](const Schema& schema) -> std::unique_ptr<BatchTransform> {
-          return std::make_unique<AppendKey<T, K, F>>(f, schema);
-        });
-    return KeyedStream<K, T>(rows.apply(std::move(operation)), std::move(names));
   }
 }
 

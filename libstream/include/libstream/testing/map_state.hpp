@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace libstream::test {
+namespace libstream::testing {
 
 /// Decided state of one operator as a sorted map: the simplest thing that a restart can read.
 class MapState {
@@ -55,4 +55,4 @@ class PartitionReader final : public StateReader {
   std::uint32_t key_groups_;
 };
 
-}  // namespace libstream::test
+}  // namespace libstream::testing

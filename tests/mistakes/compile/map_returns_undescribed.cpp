@@ -1,0 +1,4 @@
+// error: as<T>() and map need a struct named in BOOST_DESCRIBE_STRUCT
+auto mistake() {
+  return bids().map([](const Bid&) { return Undescribed{}; });
+}

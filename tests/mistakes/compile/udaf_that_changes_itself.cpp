@@ -1,0 +1,8 @@
+// error: this udaf's reduce must be const
+struct Total {
+  double zero() const { return 0; }
+  void reduce(double& sum, double value) { sum += value; }
+  void merge(double& sum, double other) const { sum += other; }
+  double finish(double sum) const { return sum; }
+};
+auto mistake() { return udaf("total", Total{}); }
