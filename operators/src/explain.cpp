@@ -28,7 +28,11 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                   " is an extension; leave it out, or leave strict mode");
 }
 
-void check_aggregates(const ResolvedPlan& plan) {
+void check_operators(const ResolvedPlan& plan) {
+  if (plan.kind == ResolvedPlan::Kind::as_of_join) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: as_of_join is an extension; leave it out, or leave strict mode");
+  }
   for (const AggregateCall& call : plan.aggregates) {
     if (!call.distinct) continue;
     throw Error(ErrorCode::unsupported, "DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",
@@ -36,7 +40,7 @@ void check_aggregates(const ResolvedPlan& plan) {
                     ": DISTINCT aggregates are an extension that keeps every value; use "
                     "approx_count_distinct or size(collect_set(…)), or leave strict mode");
   }
-  for (const ResolvedPtr& input : plan.inputs) check_aggregates(*input);
+  for (const ResolvedPtr& input : plan.inputs) check_operators(*input);
 }
 
 /// These take columns by position; formats with names in them cannot tell equal ones apart.
@@ -51,7 +55,7 @@ bool needs_names(const QuerySpec& spec) {
 
 ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
   auto plan = analyse(spec.plan, source_schema, needs_names(spec));
-  if (options.strict) check_aggregates(*plan);
+  if (options.strict) check_operators(*plan);
   return plan;
 }
 

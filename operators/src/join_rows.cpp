@@ -114,7 +114,7 @@ void JoinRows::add(const Batch& batch, const std::uint64_t* hashes, const std::u
                    const std::uint8_t* matched) {
   JoinGeneration& generation = current();
   append_chunk(generation, own_rows(spec_.schema, batch), JoinChunk::always);
-  generation.table_.insert(hashes, batch.rows, mute);
+  if (spec_.indexed) generation.table_.insert(hashes, batch.rows, mute);
   for (std::size_t i = 0; i < batch.rows; ++i) {
     generation.groups_.push_back(
         static_cast<std::uint16_t>(key_group(hashes[i], spec_.key_groups)));
@@ -179,7 +179,7 @@ void JoinRows::evict_chunk(JoinGeneration& generation, JoinChunk& chunk, EventTi
       }
       if (at <= chunk.limit && chunk.limit != JoinChunk::always) continue;
       ++gone;
-      if (spec_.padded && !generation.matched(chunk.first + i)) {
+      if (spec_.padded && !(spec_.flagged && generation.matched(chunk.first + i))) {
         padded.push_back(chunk.batch.get(), i);
       } else if (fresh) {
         ++evicted_.settled_fresh;

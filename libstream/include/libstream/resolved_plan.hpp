@@ -34,6 +34,7 @@ struct ResolvedPlan {
     union_all,    ///< all inputs; same types
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
+    as_of_join,   ///< inputs left, right; `as_of`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -65,6 +66,7 @@ struct ResolvedPlan {
   bool within_watermark = false;
   std::int64_t count = 0;
   std::shared_ptr<const JoinPlan> join;
+  std::shared_ptr<const AsOfJoinPlan> as_of;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
