@@ -43,8 +43,8 @@ TEST_CASE("Trades get the latest quote before them, also over a restart with oth
   };
   CHECK(run(1, {{"a", at(100), 1}, {"b", at(100), 2}, {"a", at(110), 3}},
             {{"a", at(90), 10}, {"b", at(101), 20}, {"a", at(104), 11}}) == "");
-  // The watermark comes to 125 s: with the quote of 103 s, which was not yet there.
-  CHECK(run(3, {{"a", at(130), 4}}, {{"a", at(130), 12}, {"b", at(99), 21}}) ==
+  // The watermark stood at 99 s and comes to 125 s: the quote of 100 s is in time.
+  CHECK(run(3, {{"a", at(130), 4}}, {{"a", at(130), 12}, {"b", at(100), 21}}) ==
         "a 1 10 | a 3 11 | b 2 21");
   // a@130 has its own; b@200 has none within a minute; the quote of 100 s is late.
   CHECK(run(8, {{"a", at(300), 5}, {"b", at(200), 6}}, {{"a", at(300), 13}, {"b", at(100), 22}}) ==
