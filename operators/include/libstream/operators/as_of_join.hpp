@@ -14,8 +14,8 @@ namespace libstream {
 /// columns of `stream_join_late_schema`.
 ///
 /// Left rows come out at the barrier whose watermark reaches their time; those with a null key or
-/// time match nothing, and come out padded in their own epoch. Of right rows of one key and time the
-/// greatest is taken, by its columns from the first to the last, nulls least.
+/// time match nothing, and come out padded in their own epoch. Of right rows of one key and time
+/// the greatest is taken, by its columns from the first to the last, nulls least.
 ///
 /// State: left rows until they come out, right rows until the watermark reaches their time, and
 /// from then on the latest one of each key until the tolerance has passed as well.
