@@ -58,6 +58,11 @@ class Analyser {
         return explode(*plan, input(*plan));
       case Kind::join:
         return join(*plan);
+      case Kind::as_of_join: {
+        const auto id = identity(*plan, operators_);
+        const auto left = resolve(plan->inputs[0]);
+        return resolve_as_of_join(*plan, left, resolve(plan->inputs[1]), id);
+      }
       case Kind::deduplicate: {
         const auto id = identity(*plan, operators_);
         return resolve_deduplicate(*plan, input(*plan), id);
@@ -87,7 +92,7 @@ class Analyser {
   static void check_name(const LogicalPlan& plan) {
     if (plan.name.empty() || plan.kind == Kind::aggregate || plan.kind == Kind::source ||
         plan.kind == Kind::deduplicate || plan.kind == Kind::limit || plan.kind == Kind::join ||
-        plan.kind == Kind::top_n || plan.kind == Kind::operation) {
+        plan.kind == Kind::top_n || plan.kind == Kind::operation || plan.kind == Kind::as_of_join) {
       return;
     }
     fail("OPERATOR_WITHOUT_STATE",

@@ -121,6 +121,8 @@ ResolvedPtr resolve_operation(const LogicalPlan& plan, std::vector<ResolvedPtr> 
                               const std::optional<Identity>& identity);
 ResolvedPtr resolve_join(const LogicalPlan& plan, const ResolvedPtr& left, const ResolvedPtr& right,
                          const Identity& identity);
+ResolvedPtr resolve_as_of_join(const LogicalPlan& plan, ResolvedPtr left, ResolvedPtr right,
+                               const Identity& identity);
 ResolvedPtr resolve_union(std::vector<ResolvedPtr> inputs);
 
 }  // namespace libstream::analysis

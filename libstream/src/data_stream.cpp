@@ -155,6 +155,25 @@ DataStream DataStream::apply(std::shared_ptr<const Operation> operation,
   return {runtime_, std::move(plan)};
 }
 
+DataStream DataStream::as_of_join(const DataStream& right, std::vector<std::string> keys,
+                                  std::string_view left_time, std::string_view right_time,
+                                  std::chrono::microseconds tolerance, JoinType type) const {
+  auto plan = node(LogicalPlan::Kind::as_of_join, {plan_, right.plan_});
+  plan->names = std::move(keys);
+  plan->column = left_time;
+  plan->new_name = right_time;
+  plan->tolerance = tolerance.count();
+  plan->join_type = type;
+  return {runtime_, std::move(plan)};
+}
+
+DataStream DataStream::as_of_join(const DataStream& right, std::vector<std::string> keys,
+                                  std::string_view left_time, std::string_view right_time,
+                                  std::string_view tolerance, JoinType type) const {
+  return as_of_join(right, std::move(keys), left_time, right_time,
+                    std::chrono::microseconds(parse_duration(tolerance)), type);
+}
+
 DataStream DataStream::cache() const {
   check_bounded(*plan_, "cache");
   return {runtime_, with_refresh(plan_, {Refresh::Kind::once, 0})};

@@ -39,6 +39,9 @@ std::string describe(const LogicalPlan& plan) {
       return std::string(to_string(plan.join_type)) + " join " +
              (plan.names.empty() ? "on " + list_of(plan.expressions)
                                  : "using " + list_of(plan.names));
+    case Kind::as_of_join:
+      return std::string(to_string(plan.join_type)) + " as-of join using " + list_of(plan.names) +
+             ", " + plan.column + " as of " + plan.new_name;
     case Kind::union_all:
       return "union";
     case Kind::deduplicate:

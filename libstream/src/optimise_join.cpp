@@ -45,6 +45,7 @@ std::vector<BoundPtr> constraints_of(const ResolvedPlan& plan) {
     case Kind::union_all:
     case Kind::explode:
     case Kind::operation:
+    case Kind::as_of_join:
       return {};
     case Kind::filter:
       result = constraints_of(*plan.inputs[0]);

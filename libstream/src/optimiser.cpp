@@ -186,6 +186,7 @@ class FilterPush {
         return true;
       case Kind::deduplicate:  // which row is the first may depend on the others
       case Kind::limit:
+      case Kind::as_of_join:  // so does which right row is the latest
         return false;
       case Kind::windows:
       case Kind::sessions:

@@ -174,9 +174,19 @@ void check_join(const ResolvedPlan& plan, OutputMode mode) {
            "of aggregations above it, or write the pairs out and aggregate them in another query");
 }
 
+void check_as_of_join(OutputMode mode) {
+  if (mode == OutputMode::append) return;
+  fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       "as_of_join is supported in output mode append only, not in " +
+           std::string(to_string(mode)) +
+           ": its rows are never revised; use append, or write them out and aggregate them in "
+           "another query");
+}
+
 void check(const ResolvedPlan& plan, OutputMode mode) {
   if (!plan.streaming) return;  // a bounded side is read as a whole
   if (plan.kind == Kind::operation) check_operation(*plan.operation, mode);
+  if (plan.kind == Kind::as_of_join) check_as_of_join(mode);
   if (plan.kind == Kind::join) check_join(plan, mode);
   analysis::check_top_n(plan, mode);
   if (plan.kind == Kind::aggregate) check_aggregate(plan, mode);

@@ -90,6 +90,7 @@ class Pruning {
       case Kind::aggregate:
         return aggregate(*plan);
       case Kind::union_all:
+      case Kind::as_of_join:  // which of several right rows is taken depends on all their columns
         return unite(*plan);
       case Kind::operation:
         return unite(*plan);

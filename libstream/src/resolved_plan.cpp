@@ -71,6 +71,19 @@ std::string deduplication(const ResolvedPlan& plan) {
          (plan.event_column ? ", event time in " + column_name(plan, *plan.event_column) : "");
 }
 
+std::string as_of_joining(const ResolvedPlan& plan) {
+  const auto& join = *plan.as_of;
+  const auto& left = plan.inputs[0]->schema;
+  const auto& right = plan.inputs[1]->schema;
+  std::string keys;
+  for (std::size_t i = 0; i < join.left_keys.size(); ++i) {
+    keys += left[join.left_keys[i]].name + " = " + right[join.right_keys[i]].name + " and ";
+  }
+  return std::string(to_string(join.type)) + " as-of join on " + keys +
+         right[join.right_time].name + " from " + duration_text(join.tolerance) + " before " +
+         left[join.left_time].name + " to it";
+}
+
 std::string joining(const ResolvedPlan& plan) {
   const auto& join = *plan.join;
   std::string on;
@@ -123,6 +136,8 @@ std::string describe(const ResolvedPlan& plan) {
       return plan.operation->name;
     case Kind::join:
       return joining(plan);
+    case Kind::as_of_join:
+      return as_of_joining(plan);
   }
   return "";
 }
@@ -147,7 +162,8 @@ std::string to_text(const ResolvedPlan& plan) {
 }
 
 bool drops_late_rows(const ResolvedPlan& plan) {
-  return (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
+  return plan.kind == Kind::as_of_join ||
+         (plan.kind == Kind::aggregate && plan.time_key.has_value()) ||
          (plan.kind == Kind::top_n && plan.time_key.has_value()) ||
          (plan.kind == Kind::deduplicate && plan.event_column.has_value()) ||
          (plan.kind == Kind::join &&

@@ -44,6 +44,10 @@ void check_operators(const ResolvedPlan& plan) {
     throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
                 "strict mode: top_n is an extension; leave it out, or leave strict mode");
   }
+  if (plan.kind == ResolvedPlan::Kind::as_of_join) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: as_of_join is an extension; leave it out, or leave strict mode");
+  }
   for (const AggregateCall& call : plan.aggregates) {
     if (!call.distinct) continue;
     throw Error(ErrorCode::unsupported, "DISTINCT_AGGREGATE_NOT_SUPPORTED_IN_STREAMING",

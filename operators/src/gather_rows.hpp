@@ -39,4 +39,10 @@ std::size_t owned_bytes(const Batch& batch);
 void match_column(const RowList& list, std::size_t column, const Column& other,
                   std::span<const std::uint32_t> others, std::vector<std::uint32_t>& keep);
 
+/// The same for several columns: sets `same[i]` to whether entry i has the values of row
+/// `others[i]` in all of them.
+void match_columns(const RowList& list, std::span<const std::uint32_t> columns, const Batch& other,
+                   std::span<const std::uint32_t> other_columns,
+                   std::span<const std::uint32_t> others, std::vector<std::uint8_t>& same);
+
 }  // namespace libstream

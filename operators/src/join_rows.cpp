@@ -53,19 +53,19 @@ bool JoinRows::mute_rows(const Batch& batch, std::vector<std::uint8_t>& mute) co
 }
 
 JoinGeneration& JoinRows::current() {
-  // A fifth of the live rows: few tables to search, and few dead rows in the oldest one.
-  const std::uint64_t fifth = std::max(live_, expected_) / 5;
+  // A third of the live rows: few tables to search, and not too many dead rows in the oldest one.
+  const std::uint64_t third = std::max(live_, expected_) / 3;
   const auto is_full = [&](const JoinGeneration& generation) {
     const bool large = generation.rows_ >= spec_.tuning.generation_rows ||
                        generation.bytes_ >= spec_.tuning.generation_bytes;
-    return large && generation.rows_ >= fifth;
+    return large && generation.rows_ >= third;
   };
   if (generations_.empty()) {
     generations_.emplace_back();
   } else if (due_column_ && is_full(generations_.back())) {
     const std::size_t hashes = generations_.back().table_.hashes();
     generations_.emplace_back().table_.reserve(std::min<std::uint64_t>(
-        hashes, std::max<std::uint64_t>(spec_.tuning.generation_rows, fifth)));
+        hashes, std::max<std::uint64_t>(spec_.tuning.generation_rows, third)));
   }
   return generations_.back();
 }
@@ -114,7 +114,7 @@ void JoinRows::add(const Batch& batch, const std::uint64_t* hashes, const std::u
                    const std::uint8_t* matched) {
   JoinGeneration& generation = current();
   append_chunk(generation, own_rows(spec_.schema, batch), JoinChunk::always);
-  generation.table_.insert(hashes, batch.rows, mute);
+  if (spec_.indexed) generation.table_.insert(hashes, batch.rows, mute);
   for (std::size_t i = 0; i < batch.rows; ++i) {
     generation.groups_.push_back(
         static_cast<std::uint16_t>(key_group(hashes[i], spec_.key_groups)));
@@ -179,7 +179,7 @@ void JoinRows::evict_chunk(JoinGeneration& generation, JoinChunk& chunk, EventTi
       }
       if (at <= chunk.limit && chunk.limit != JoinChunk::always) continue;
       ++gone;
-      if (spec_.padded && !generation.matched(chunk.first + i)) {
+      if (spec_.padded && !(spec_.flagged && generation.matched(chunk.first + i))) {
         padded.push_back(chunk.batch.get(), i);
       } else if (fresh) {
         ++evicted_.settled_fresh;

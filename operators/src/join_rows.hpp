@@ -109,6 +109,7 @@ class JoinRows {
     JoinRetention retention;
     bool flagged;  ///< rows remember that they matched
     bool padded;   ///< rows that never matched come out at their eviction
+    bool indexed;  ///< rows are looked up by their keys
     std::uint32_t key_groups;
     JoinTuning tuning;
   };

@@ -90,9 +90,11 @@ void JoinRows::finish_load(Watermark late) {
     block.first = generation.rows_;
     generation.blocks_.push_back(block);
     append_chunk(generation, loaded.batch, limit_);
-    const bool any_mute = mute_rows(batch, mute);
-    generation.table_.insert(hashes.compute(batch, spec_.keys), batch.rows,
-                             any_mute ? mute.data() : nullptr);
+    if (spec_.indexed) {
+      const bool any_mute = mute_rows(batch, mute);
+      generation.table_.insert(hashes.compute(batch, spec_.keys), batch.rows,
+                               any_mute ? mute.data() : nullptr);
+    }
     generation.logged_ = generation.fresh_from_ = generation.rows_;
     if (!spec_.flagged) continue;
     for (std::uint32_t i = 0; i < batch.rows; ++i) {

@@ -86,4 +86,16 @@ void match_column(const RowList& list, std::size_t column, const Column& other,
   }
 }
 
+void match_columns(const RowList& list, std::span<const std::uint32_t> columns, const Batch& other,
+                   std::span<const std::uint32_t> other_columns,
+                   std::span<const std::uint32_t> others, std::vector<std::uint8_t>& same) {
+  same.assign(list.size(), 0);
+  std::vector<std::uint32_t> keep;
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    match_column(list, columns[k], *other.columns[other_columns[k]], others, keep);
+    for (const std::uint32_t i : keep) ++same[i];
+  }
+  for (std::uint8_t& one : same) one = one == columns.size() ? 1 : 0;
+}
+
 }  // namespace libstream

@@ -121,8 +121,12 @@ class Planner {
       case Kind::operation:
         return operation(*plan);
       case Kind::join:
-        return plan->inputs[0]->streaming && plan->inputs[1]->streaming ? joined(*plan)
-                                                                        : static_joined(*plan);
+        if (!plan->inputs[0]->streaming || !plan->inputs[1]->streaming) return static_joined(*plan);
+        return joined(*plan, stream_join_node(*plan, options_.partitions), plan->join->left.keys,
+                      plan->join->right.keys);
+      case Kind::as_of_join:
+        return joined(*plan, as_of_join_node(*plan, options_.partitions), plan->as_of->left_keys,
+                      plan->as_of->right_keys);
     }
     LIBSTREAM_ASSERT(false, "unknown kind of plan");
     return {};
@@ -219,12 +223,13 @@ class Planner {
     return built;
   }
 
-  Built joined(const ResolvedPlan& plan) {
+  Built joined(const ResolvedPlan& plan, TopologyNode node, std::vector<std::uint32_t> left_keys,
+               std::vector<std::uint32_t> right_keys) {
     const auto left = build(plan.inputs[0]);
     const auto right = build(plan.inputs[1]);
-    const auto built = add(stream_join_node(plan, options_.partitions));
-    connect(left, built, 0, Exchange::Kind::hash, plan.join->left.keys);
-    connect(right, built, 1, Exchange::Kind::hash, plan.join->right.keys);
+    const auto built = add(std::move(node));
+    connect(left, built, 0, Exchange::Kind::hash, std::move(left_keys));
+    connect(right, built, 1, Exchange::Kind::hash, std::move(right_keys));
     note_late_rows(plan, built);
     return built;
   }
@@ -403,7 +408,7 @@ class Planner {
   void note_late_rows(const ResolvedPlan& plan, const Built& built) {
     if (!finds_late_rows(plan)) return;
     const auto& below = plan.inputs[0]->schema;
-    if (plan.kind == Kind::join) {
+    if (plan.kind == Kind::join || plan.kind == Kind::as_of_join) {
       late_.push_back({built, stream_join_late_schema(below, plan.inputs[1]->schema), "the join"});
       return;
     }

@@ -1,5 +1,6 @@
 #include "plan_stream_join.hpp"
 
+#include <libstream/operators/as_of_join.hpp>
 #include <libstream/operators/stream_join.hpp>
 
 #include <algorithm>
@@ -15,12 +16,13 @@ std::string types_of(const Schema& schema) {
 
 std::string retention_signature(const JoinRetention& retention) {
   if (retention.key) return "key " + std::to_string(*retention.key);
-  if (retention.column) return "column " + std::to_string(*retention.column);
-  return "all";
+  if (!retention.column) return "all";
+  return "column " + std::to_string(*retention.column) + " + " + std::to_string(retention.bound) +
+         (retention.fixed ? " to " + std::to_string(*retention.fixed) : "");
 }
 
-/// What must match at a restart: kinds and types of the rows kept and how they are laid out by
-/// time. How long they are kept may change.
+/// What must match at a restart: kinds and types of the rows kept, and how long they are: the store
+/// may hold rows that were evicted, which a restart knows by that.
 std::string signature_of(const ResolvedPlan& plan) {
   const auto& join = *plan.join;
   std::string keys;
@@ -95,6 +97,47 @@ TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
   node.explain = std::string(to_string(join.type)) + ", key " + keys_text(plan) +
                  (join.condition ? "\nwhere " + join.condition->text : "") + "\n" +
                  side_text(plan, true) + "\n" + side_text(plan, false) +
+                 (plan.name.empty() ? "" : "\nnamed \"" + plan.name + "\"");
+  return node;
+}
+
+TopologyNode as_of_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
+  const auto& join = *plan.as_of;
+  const auto& left = plan.inputs[0]->schema;
+  const auto& right = plan.inputs[1]->schema;
+  TopologyNode node;
+  node.name = "as-of join";
+  node.factory = [join, left, right](const OperatorContext& context) {
+    return make_as_of_join(join, left, right, context);
+  };
+  node.schema = plan.schema;
+  node.parallelism = tasks;
+  node.stateful = true;
+  node.id = plan.id;
+  node.place = plan.place;
+  node.state_name = "asOfJoin";
+  node.wants_no_data_epoch = true;
+  std::string types;
+  std::string names;
+  for (std::size_t i = 0; i < join.left_keys.size(); ++i) {
+    const auto* comma = i == 0 ? "" : ", ";
+    types += comma + left[join.left_keys[i]].type.to_string();
+    names += comma + left[join.left_keys[i]].name + " = " + right[join.right_keys[i]].name;
+  }
+  const auto time_at = [](std::uint32_t column) { return " by " + std::to_string(column); };
+  // The tolerance may change: what it has let go is gone from the store as well.
+  node.state_signature = std::string(to_string(join.type)) + " as-of join keys(" + types +
+                         ") left" + types_of(left) + time_at(join.left_time) + " right" +
+                         types_of(right) + time_at(join.right_time);
+  const auto& at = left[join.left_time].name;
+  const auto& as_of = right[join.right_time].name;
+  const auto far = duration_text(join.tolerance);
+  node.explain = std::string(to_string(join.type)) + ", key " + names + "\n" + rows_of(plan, true) +
+                 " are kept until the watermark reaches " + at +
+                 ", for earlier right rows may come until then; late by " + at + "\n" +
+                 rows_of(plan, false) + " are kept until the watermark reaches " + as_of +
+                 ", the latest one of each key until it reaches " + as_of + " + " + far +
+                 ", because " + as_of + " >= " + at + " - " + far + "; late by " + as_of +
                  (plan.name.empty() ? "" : "\nnamed \"" + plan.name + "\"");
   return node;
 }

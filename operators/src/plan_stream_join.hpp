@@ -9,4 +9,7 @@ namespace libstream {
 /// keys.
 TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks);
 
+/// The same for an as-of join.
+TopologyNode as_of_join_node(const ResolvedPlan& plan, std::uint32_t tasks);
+
 }  // namespace libstream

@@ -1,74 +1,14 @@
+#include "value_order.hpp"
+
 #include <libstream/batch.hpp>
 #include <libstream/error.hpp>
 #include <libstream/operators/keyed_aggregate.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 namespace libstream {
 namespace {
-
-template <class T>
-int compare_values(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    // NaN is above all and equal to itself.
-    if (std::isnan(a) || std::isnan(b)) return int{std::isnan(a)} - int{std::isnan(b)};
-  }
-  return a < b ? -1 : (b < a ? 1 : 0);
-}
-
-int compare(const Column& column, std::size_t a, std::size_t b);
-
-int compare_arrays(const Column& column, std::size_t a, std::size_t b) {
-  const auto* offsets = column.offsets();
-  const auto length = [&](std::size_t row) { return offsets[row + 1] - offsets[row]; };
-  for (std::int32_t i = 0; i < std::min(length(a), length(b)); ++i) {
-    const int order = compare(*column.child(0), static_cast<std::size_t>(offsets[a] + i),
-                              static_cast<std::size_t>(offsets[b] + i));
-    if (order != 0) return order;
-  }
-  return compare_values(length(a), length(b));
-}
-
-/// Nulls first, then by value; structures and arrays by their parts.
-int compare(const Column& column, std::size_t a, std::size_t b) {
-  const bool null_a = column.is_null(a);
-  const bool null_b = column.is_null(b);
-  if (null_a || null_b) return int{null_b} - int{null_a};
-  switch (column.type().id()) {
-    case TypeId::null:
-      return 0;
-    case TypeId::string:
-    case TypeId::binary:
-      return compare_values(column.string(a), column.string(b));
-    case TypeId::array:
-      return compare_arrays(column, a, b);
-    case TypeId::structure:
-      for (std::size_t f = 0; f < column.children(); ++f) {
-        if (const int order = compare(*column.child(f), a, b)) return order;
-      }
-      return 0;
-    case TypeId::float32:
-      return compare_values(column.values<float>()[a], column.values<float>()[b]);
-    case TypeId::float64:
-      return compare_values(column.values<double>()[a], column.values<double>()[b]);
-    default:
-      break;
-  }
-  switch (column.type().width()) {
-    case 1:
-      return compare_values(column.values<std::uint8_t>()[a], column.values<std::uint8_t>()[b]);
-    case 2:
-      return compare_values(column.values<std::int16_t>()[a], column.values<std::int16_t>()[b]);
-    case 4:
-      return compare_values(column.values<std::int32_t>()[a], column.values<std::int32_t>()[b]);
-    case 8:
-      return compare_values(column.values<std::int64_t>()[a], column.values<std::int64_t>()[b]);
-    default:
-      return compare_values(column.values<int128>()[a], column.values<int128>()[b]);
-  }
-}
 
 /// Ascending puts nulls first, descending last. Rows that compare equal keep their order.
 class SortRows final : public Operator {
@@ -130,7 +70,7 @@ class SortRows final : public Operator {
     std::iota(order_.begin(), order_.end(), 0);
     std::stable_sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
       for (std::size_t k = 0; k < keys.size(); ++k) {
-        const int order = compare(*keys[k], a, b);
+        const int order = compare_values(*keys[k], a, b);
         if (order != 0) return descending_[k] ? order > 0 : order < 0;
       }
       return false;

@@ -5,6 +5,7 @@
 #include "join_rounds.hpp"
 #include "join_rows.hpp"
 #include "key_time.hpp"
+#include "late_pairs.hpp"
 #include "late_rows.hpp"
 
 #include <libstream/error.hpp>
@@ -22,30 +23,6 @@ bool pads_left(JoinType type) {
 bool pads_right(JoinType type) {
   return type == JoinType::right_outer || type == JoinType::full_outer;
 }
-
-/// Hands late rows of one side on as pairs.
-class LatePairs final : public Output {
- public:
-  LatePairs(Output& output, const Schema& pair, std::size_t first)
-      : output_(output), pair_(pair), first_(first) {}
-
-  void emit(BatchPtr batch, std::size_t port) override {
-    std::vector<ColumnPtr> columns;
-    for (std::size_t c = 0; c < pair_.size(); ++c) {
-      const bool mine = c >= first_ && c - first_ < batch->columns.size();
-      columns.push_back(mine ? batch->columns[c - first_]
-                             : Column::nulls(pair_[c].type, batch->rows));
-    }
-    output_.emit(make_batch(std::move(columns), batch->rows), port);
-  }
-  bool full() const override { return output_.full(); }
-  bool connected(std::size_t port) const override { return output_.connected(port); }
-
- private:
-  Output& output_;
-  const Schema& pair_;
-  const std::size_t first_;
-};
 
 class StreamJoin final : public Operator {
  public:
@@ -175,10 +152,16 @@ class StreamJoin final : public Operator {
     const bool left = side == 0;
     const JoinSide& plan = left ? plan_.left : plan_.right;
     const bool padded = left ? pads_left(plan_.type) : pads_right(plan_.type);
-    return {
-        left ? 'l' : 'r', std::move(schema),  plan.keys,
-        plan_.null_safe,  plan.retention,     padded || (left && plan_.type == JoinType::left_semi),
-        padded,           context.key_groups, tuning_};
+    return {left ? 'l' : 'r',
+            std::move(schema),
+            plan.keys,
+            plan_.null_safe,
+            plan.retention,
+            padded || (left && plan_.type == JoinType::left_semi),
+            padded,
+            true,
+            context.key_groups,
+            tuning_};
   }
 
   bool pads(std::size_t side) const {

@@ -1,7 +1,8 @@
 // The stream-stream join alone, without an engine: impressions with the clicks that follow within
 // 10 s (10 % of them are clicked, the delay exponential with a mean of 2 s), state logged at every
 // barrier as a checkpoint does. Rows per CPU second of both sides, bytes a kept row.
-//   join_bench [--live rows] [--rows rows] [--epoch rows] [--outer]
+// With --skew so many percent of the impressions share one key, and so do the clicks on them.
+//   join_bench [--live rows] [--rows rows] [--epoch rows] [--outer] [--skew percent]
 
 #include <libstream/bound_expression.hpp>
 #include <libstream/column.hpp>
@@ -9,6 +10,7 @@
 #include <libstream/hash.hpp>
 #include <libstream/operators/stream_join.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -53,7 +55,7 @@ ColumnPtr words(DataType type, const std::vector<std::int64_t>& values) {
 /// Impressions in order of time, and the clicks on them.
 class Ads {
  public:
-  explicit Ads(std::int64_t rate) : rate_(rate) {}
+  Ads(std::int64_t rate, std::uint64_t skew) : rate_(rate), skew_(skew) {}
 
   BatchPtr impressions(std::size_t rows) {
     std::vector<std::int64_t> ids(rows);
@@ -64,6 +66,10 @@ class Ads {
       ids[i] = static_cast<std::int64_t>(hash_word(next_) >> 1);
       ads[i] = static_cast<std::int64_t>(random % 10'000);
       times[i] = start + static_cast<std::int64_t>(next_) * second / rate_;
+      if (hash_word(next_ * 7 + 3) % 100 < skew_) {
+        ids[i] = hot;
+        hot_times_.push_back(times[i]);
+      }
       if (random / 10'000 % 10 != 0) continue;
       const double part = static_cast<double>(hash_word(next_ * 5 + 2) >> 11) * 0x1p-53;
       const auto delay = static_cast<std::int64_t>(-2e6 * std::log(1 - part));
@@ -81,7 +87,8 @@ class Ads {
     for (; !clicks_.empty() && clicks_.top().time <= now_; clicks_.pop()) {
       ids.push_back(clicks_.top().id);
       times.push_back(clicks_.top().time);
-      matches_ += clicks_.top().matches ? 1 : 0;
+      matches_ += clicks_.top().id == hot ? hot_before(clicks_.top().time)
+                                          : std::uint64_t{clicks_.top().matches};
     }
     if (ids.empty()) return nullptr;
     return make_batch({words(TypeId::bigint, ids), words(TypeId::timestamp, times)}, ids.size());
@@ -91,6 +98,12 @@ class Ads {
 
  private:
   static constexpr std::int64_t start = 1'700'000'000 * second;
+  static constexpr std::int64_t hot = -1;
+  /// Impressions of the hot key that a click at `time` matches.
+  std::uint64_t hot_before(std::int64_t time) const {
+    const auto begin = std::lower_bound(hot_times_.begin(), hot_times_.end(), time - range);
+    return static_cast<std::uint64_t>(std::upper_bound(begin, hot_times_.end(), time) - begin);
+  }
   struct Click {
     std::int64_t time;
     std::int64_t id;
@@ -98,6 +111,8 @@ class Ads {
     bool operator<(const Click& other) const { return time > other.time; }
   };
   const std::int64_t rate_;
+  const std::uint64_t skew_;
+  std::vector<std::int64_t> hot_times_;
   std::uint64_t next_ = 0;
   std::int64_t now_ = 0;
   std::uint64_t matches_ = 0;
@@ -143,7 +158,7 @@ int main(int argc, char** argv) {
   bool outer = false;
   for (int i = 1; i < argc; ++i) outer = outer || std::strcmp(argv[i], "--outer") == 0;
 
-  Ads ads(static_cast<std::int64_t>(live / 10));
+  Ads ads(static_cast<std::int64_t>(live / 10), argument(argc, argv, "--skew", 0));
   const auto join = make_stream_join(make_plan(outer), impression_schema, click_schema, {});
   CountingOutput output;
   double seconds = 0;
@@ -151,6 +166,7 @@ int main(int argc, char** argv) {
   double longest = 0;
   std::uint64_t measured = 0;
   std::uint64_t logged = 0;
+  std::uint64_t pairs = 0;
   for (std::uint64_t done = 0, epoch = 0; done < rows; ++epoch) {
     std::vector<std::pair<BatchPtr, std::size_t>> input;
     std::uint64_t in = 0;
@@ -163,6 +179,7 @@ int main(int argc, char** argv) {
       }
     }
     done += in;
+    const std::uint64_t pairs_before = output.rows();
     const double begin = cpu_seconds();
     join->start({Epoch{epoch}, {}});
     for (auto& [batch, side] : input) join->process(std::move(batch), side, output);
@@ -176,19 +193,20 @@ int main(int argc, char** argv) {
       collecting += end - barrier;
       longest = std::max(longest, end - barrier);
       measured += in;
+      pairs += output.rows() - pairs_before;
       logged += changes.bytes().size();
     }
   }
   const OperatorMetrics metrics = join->metrics();
   const auto count = static_cast<double>(measured);
   std::printf(
-      "{\"live\": %llu, \"rows_per_second\": %.3g, \"ns_per_row\": %.1f, "
+      "{\"live\": %llu, \"rows_per_second\": %.3g, \"ns_per_row\": %.1f, \"ns_per_match\": %.1f, "
       "\"barrier_ns_per_row\": %.1f, \"longest_barrier_ms\": %.2f, "
       "\"logged_bytes_per_row\": %.1f, \"state_rows\": %llu, \"state_bytes_per_row\": %.1f, "
       "\"matches\": %llu, \"right\": %s}\n",
       static_cast<unsigned long long>(live), count / seconds, seconds / count * 1e9,
-      collecting / count * 1e9, longest * 1e3, static_cast<double>(logged) / count,
-      static_cast<unsigned long long>(metrics.state_rows),
+      seconds / static_cast<double>(pairs) * 1e9, collecting / count * 1e9, longest * 1e3,
+      static_cast<double>(logged) / count, static_cast<unsigned long long>(metrics.state_rows),
       static_cast<double>(metrics.state_bytes) / static_cast<double>(metrics.state_rows),
       static_cast<unsigned long long>(output.rows()),
       outer || output.rows() == ads.matches() ? "true" : "false");

@@ -58,8 +58,8 @@ TEST_CASE("A join of streams meets by key, and explain derives what each side ke
   CHECK(join.wants_no_data_epoch);
   CHECK(join.state_name == "symmetricHashJoin");
   CHECK(join.state_signature ==
-        "left outer join keys(string) left(string, timestamp) by column 1 right(string, "
-        "timestamp) by column 1");
+        "left outer join keys(string) left(string, timestamp) by column 1 + -3600001000 "
+        "right(string, timestamp) by column 1 + -1000");
   const auto text = plan.explain();
   CHECK(text.find("join × 4 <- #1 hash [ad], #") != std::string::npos);
   CHECK(text.find("hash [clickAd]") != std::string::npos);
@@ -105,4 +105,39 @@ TEST_CASE("A named join keeps its state under that name") {
       topology(impressions().join(clicks(), within_an_hour).named("pairs").select("ad"));
   CHECK(join_of(plan).explain.ends_with("\nnamed \"pairs\""));
   CHECK(join_of(plan).id != OperatorId{0});
+}
+
+TEST_CASE("An as-of join meets by key, and explain tells how long each side is kept") {
+  const auto query = impressions().as_of_join(
+      memory("ad string, bid double, since timestamp").with_watermark("since", 1h).as("bids"),
+      {"ad"}, "impressionTime", "since", "10 minutes");
+  const auto plan = topology(query);
+  const auto node = std::find_if(plan.nodes.begin(), plan.nodes.end(),
+                                 [](const auto& one) { return one.name == "as-of join"; });
+  REQUIRE(node != plan.nodes.end());
+  CHECK(node->explain ==
+        "left outer, key ad = ad\n"
+        "rows of impressions are kept until the watermark reaches impressionTime, for earlier "
+        "right rows may come until then; late by impressionTime\n"
+        "rows of bids are kept until the watermark reaches since, the latest one of each key until "
+        "it reaches since + 10 minutes, because since >= impressionTime - 10 minutes; late by "
+        "since");
+  CHECK(node->stateful);
+  CHECK(node->wants_no_data_epoch);
+  CHECK(node->state_signature ==
+        "left outer as-of join keys(string) left(string, timestamp) by 1 right(string, double, "
+        "timestamp) by 2");
+  const auto index = static_cast<std::uint32_t>(node - plan.nodes.begin());
+  for (const auto& edge : plan.edges) {
+    if (edge.to != index) continue;
+    CHECK(edge.exchange.kind == Exchange::Kind::hash);
+    CHECK(edge.exchange.key_columns == std::vector<std::uint32_t>{0});
+  }
+  auto late = spec_of(query);
+  late.late_sink = none_sink();
+  CHECK(topology(late).nodes.back().schema.to_string() ==
+        "ad string, impressionTime timestamp, ad string, bid double, since timestamp");
+  CHECK(error_of([&] {
+          plan_query(spec_of(query), {.strict = true}, Environment{});
+        }).starts_with("EXTENSION_IN_STRICT_MODE: strict mode: as_of_join"));
 }

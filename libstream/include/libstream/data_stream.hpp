@@ -114,6 +114,20 @@ class DataStream {
                   JoinType type = JoinType::inner) const {
     return join(right, std::vector<std::string>(columns.begin(), columns.end()), type);
   }
+  /// Each row of this stream with the latest one of `right` that has the same values in `keys`, is
+  /// not later (right_time <= left_time) and at most `tolerance` earlier; without one left outer
+  /// pads the row with nulls, inner drops it. Columns: this stream's, then `right`'s without its
+  /// keys. Both times carry a watermark: a row comes out when the watermark reaches its time, for
+  /// then no earlier row can still come. Of several right rows of one time the greatest is taken,
+  /// by all its columns from the first to the last, nulls least.
+  DataStream as_of_join(const DataStream& right, std::vector<std::string> keys,
+                        std::string_view left_time, std::string_view right_time,
+                        std::chrono::microseconds tolerance,
+                        JoinType type = JoinType::left_outer) const;
+  /// `tolerance` as text: "10 seconds".
+  DataStream as_of_join(const DataStream& right, std::vector<std::string> keys,
+                        std::string_view left_time, std::string_view right_time,
+                        std::string_view tolerance, JoinType type = JoinType::left_outer) const;
   /// Of a bounded stream that is joined with a stream: its sources are read at the first epoch of a
   /// run and then kept. Without: they are looked at before each epoch, and what has changed is
   /// read. Throws Error(analysis) where this is a stream.

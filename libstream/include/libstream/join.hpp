@@ -60,4 +60,17 @@ struct JoinPlan {
   std::vector<std::uint32_t> output;
 };
 
+/// Each left row with the latest right row of the same keys that is not later and at most
+/// `tolerance` earlier. Null keys and times match nothing.
+struct AsOfJoinPlan {
+  JoinType type = JoinType::inner;       ///< or left_outer
+  std::vector<std::uint32_t> left_keys;  ///< columns of the inputs; same types on both sides
+  std::vector<std::uint32_t> right_keys;
+  std::uint32_t left_time = 0;  ///< timestamps that carry the event time
+  std::uint32_t right_time = 0;
+  std::int64_t tolerance = 0;  ///< µs
+  /// Columns of a pair that come out, in order.
+  std::vector<std::uint32_t> output;
+};
+
 }  // namespace libstream

@@ -66,6 +66,8 @@ struct LogicalPlan {
     watermark,    ///< `column`, `delay`
     aggregate,    ///< `keys`, `expressions` (aggregates)
     join,         ///< inputs left, right; `expressions[0]` condition, or `names`; `join_type`
+    as_of_join,   ///< inputs left, right; `names`; times `column`, `new_name`; `tolerance`;
+                  ///< `join_type`
     union_all,    ///< all inputs, by position
     deduplicate,  ///< `keys` (empty = all columns); `within_watermark`
     limit,        ///< `count`
@@ -88,6 +90,7 @@ struct LogicalPlan {
   std::vector<std::string> names;
   std::int64_t delay_milliseconds = 0;
   JoinType join_type = JoinType::inner;
+  std::int64_t tolerance = 0;  ///< µs
   bool within_watermark = false;
   std::int64_t count = 0;
   bool ties = false;

@@ -38,6 +38,7 @@ struct ResolvedPlan {
     sort,         ///< `expressions`, `descending`
     join,         ///< inputs left, right; `join`
     operation,    ///< all inputs; `operation`
+    as_of_join,   ///< inputs left, right; `as_of`
   };
   Kind kind;
   std::vector<ResolvedPtr> inputs;
@@ -76,6 +77,7 @@ struct ResolvedPlan {
   std::uint32_t splits = 0;
   Lateness lateness = Lateness::by_epoch;
   std::int64_t session_wait = 0;  ///< ms that the watermark must be past a session's end
+  std::shared_ptr<const AsOfJoinPlan> as_of;
 
   /// Sources and stateful operators: identity of their state, by place in the logical plan or by
   /// name.
