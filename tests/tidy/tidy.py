@@ -16,7 +16,7 @@ THIRD_PARTY = {
     "openssl/": (),
     "boost/asio": (),
     "boost/describe": ("libstream/include", "apps", "tests"),
-    "boost/mp11": ("libstream/include",),
+    "boost/mp11": ("libstream/include", "operators/include"),
     "boost/json": ("libstream/src", "operators/src", "checkpoint/src", "actors/src", "apps"),
     "boost/": ("libstream/src", "operators/src", "checkpoint/src", "actors/src"),
     "capnp/": ("libstream/src", "checkpoint/src"),
