@@ -1,5 +1,6 @@
 #include "as_of_join.hpp"
 
+#include "counted_output.hpp"
 #include "join_rows.hpp"
 #include "late_pairs.hpp"
 #include "late_rows.hpp"
@@ -193,10 +194,12 @@ class AsOfJoin final : public Operator {
     right_.start(epoch.epoch);
     for (LateFilter& filter : late_) filter.start();
     rows_before_ = rows();
-    added_ = filtered_ = 0;
+    added_ = filtered_ = rows_in_ = made_ = 0;
   }
 
-  Flow process(BatchPtr batch, std::size_t input, Output& output) override {
+  Flow process(BatchPtr batch, std::size_t input, Output& to) override {
+    CountedOutput output(to, made_);
+    rows_in_ += batch->rows;
     const bool pads = input == 0 && plan_.type == JoinType::left_outer;
     if (!pads) batch = drop_unmatchable(std::move(batch), input);
     if (batch == nullptr) return Flow::done;
@@ -224,7 +227,8 @@ class AsOfJoin final : public Operator {
     return resume(output);
   }
 
-  Flow resume(Output& output) override {
+  Flow resume(Output& to) override {
+    CountedOutput output(to, made_);
     for (bool more = true; more;) {
       list_.clear();
       more = left_.evict(watermark_, list_);
@@ -251,6 +255,10 @@ class AsOfJoin final : public Operator {
     metrics.dropped_groups = metrics.late_rows;  // counted in rows here
     metrics.filtered_rows = filtered_;
     metrics.stateful = true;
+    metrics.made_rows = made_;
+    metrics.absorbed_rows = rows_in_ - metrics.late_rows - filtered_;
+    metrics.taken_rows = added_;
+    metrics.released_rows = rows_before_ + added_ - rows();
     metrics.state_rows = metrics.held_rows = rows();
     metrics.state_updated = added_;
     metrics.state_removed = rows_before_ + added_ - rows();
@@ -391,6 +399,8 @@ class AsOfJoin final : public Operator {
   std::uint64_t rows_before_ = 0;
   std::uint64_t added_ = 0;
   std::uint64_t filtered_ = 0;
+  std::uint64_t rows_in_ = 0;
+  std::uint64_t made_ = 0;
 };
 
 }  // namespace
