@@ -273,8 +273,10 @@ void Generator::add_bid(std::uint64_t id, Columns& columns) const {
   SeededDraws draws(options_.seed, id);
   Builders& to = columns.bid_columns;
   const bool hot_auction = draws.below(2) != 0;
-  const std::int64_t auction =
-      hot_auction ? last_auction(id) / hot_group * hot_group : next_auction(id, draws);
+  const std::int64_t auction = options_.even_auctions > 0
+                                   ? static_cast<std::int64_t>(draws.below(options_.even_auctions))
+                               : hot_auction ? last_auction(id) / hot_group * hot_group
+                                             : next_auction(id, draws);
   // The original adds the first person's id twice; bidders of the two agree only so.
   const std::int64_t bidder = 2 * first_person + person_or_hot(id, 1, draws);
   const bool hot_channel = draws.below(2) != 0;

@@ -14,6 +14,8 @@ struct GeneratorOptions {
   std::uint64_t seed = 1;
   double events_per_second = 1e6;  ///< of event time
   std::int64_t base_milliseconds = 1'700'000'000'000;
+  /// Above 0: bids are on auctions drawn evenly from so many, instead of on those in flight.
+  std::uint64_t even_auctions = 0;
 };
 
 /// Persons, auctions and bids of a run of events; nullptr where there are none.

@@ -37,9 +37,13 @@ struct NexmarkOptions {
   std::size_t keys = 10'000;
   std::uint64_t epoch_events = 0;  ///< 0: what suits the query
   std::uint64_t live = 1'000'000;
+  std::uint64_t even_auctions = 0;
 
   /// Events of the pool that are all different, at least.
-  std::uint64_t distinct() const { return needs_distinct_events(query) ? events : 0; }
+  std::uint64_t distinct() const {
+    // Drawn evenly, nearly all auctions come up in four events for each.
+    return needs_distinct_events(query) ? events : 4 * even_auctions;
+  }
 };
 
 void declare(CLI::App& app, NexmarkOptions& options) {
@@ -61,6 +65,10 @@ void declare(CLI::App& app, NexmarkOptions& options) {
   app.add_flag("--check", options.check,
                "Compare the rows with plain loops over the same events, and measure nothing");
   app.add_option("--seed", options.seed, "What the events depend on")->capture_default_str();
+  app.add_option("--even-auctions", options.even_auctions,
+                 "Bids on so many auctions, drawn evenly; 0: as the benchmark draws them")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{100'000'000}))
+      ->capture_default_str();
   app.add_option("--rate", options.rate, "Events a second of event time")
       ->check(CLI::Range(1.0, 1e9))
       ->capture_default_str();
@@ -232,6 +240,7 @@ void run(NexmarkOptions options) {
   GeneratorOptions generator;
   generator.seed = options.seed;
   generator.events_per_second = options.rate;
+  generator.even_auctions = options.even_auctions;
   const std::shared_ptr<const Supply> supply =
       options.query == "wordcount" ? word_supply(options.seed, options.keys, options.generate)
                                    : bid_supply(generator, options.generate, options.distinct());
