@@ -194,12 +194,11 @@ class AsOfJoin final : public Operator {
     right_.start(epoch.epoch);
     for (LateFilter& filter : late_) filter.start();
     rows_before_ = rows();
-    added_ = filtered_ = rows_in_ = made_ = 0;
+    added_ = filtered_ = absorbed_ = made_ = 0;
   }
 
   Flow process(BatchPtr batch, std::size_t input, Output& to) override {
     CountedOutput output(to, made_);
-    rows_in_ += batch->rows;
     const bool pads = input == 0 && plan_.type == JoinType::left_outer;
     if (!pads) batch = drop_unmatchable(std::move(batch), input);
     if (batch == nullptr) return Flow::done;
@@ -211,6 +210,7 @@ class AsOfJoin final : public Operator {
     JoinRows& side = input == 0 ? left_ : right_;
     side.add(*batch, hashes_.compute(*batch, keys), nullptr, nullptr);
     added_ += batch->rows;
+    absorbed_ += batch->rows;
     return Flow::done;
   }
 
@@ -256,7 +256,7 @@ class AsOfJoin final : public Operator {
     metrics.filtered_rows = filtered_;
     metrics.stateful = true;
     metrics.made_rows = made_;
-    metrics.absorbed_rows = rows_in_ - metrics.late_rows - filtered_;
+    metrics.absorbed_rows = absorbed_;
     metrics.taken_rows = added_;
     metrics.released_rows = rows_before_ + added_ - rows();
     metrics.state_rows = metrics.held_rows = rows();
@@ -316,6 +316,7 @@ class AsOfJoin final : public Operator {
     RowList others;
     split(*batch, 0, whole, others);
     if (others.size() == 0) return batch;
+    absorbed_ += others.size();
     emit_padded(*gather(*batch, others.rows), output);
     return whole.empty() ? nullptr : gather(*batch, whole);
   }
@@ -399,7 +400,7 @@ class AsOfJoin final : public Operator {
   std::uint64_t rows_before_ = 0;
   std::uint64_t added_ = 0;
   std::uint64_t filtered_ = 0;
-  std::uint64_t rows_in_ = 0;
+  std::uint64_t absorbed_ = 0;
   std::uint64_t made_ = 0;
 };
 

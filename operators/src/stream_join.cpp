@@ -58,8 +58,7 @@ class StreamJoin final : public Operator {
       side.late.start();
     }
     pairs_.start(epoch.context);
-    updated_ = removed_ = filtered_ = rows_in_ = made_ = taken_ = 0;
-    held_before_ = live();
+    updated_ = removed_ = filtered_ = absorbed_ = made_ = taken_ = 0;
     if (semi()) older_.assign(batch_rows, {});
   }
 
@@ -67,13 +66,13 @@ class StreamJoin final : public Operator {
     CountedOutput output(to, made_);
     Side& side = sides_[input];
     side_ = input;
-    rows_in_ += batch->rows;
     batch = drop_unmatchable(std::move(batch));
     if (batch == nullptr) return Flow::done;
     LatePairs late_output(output, pair_, input == 0 ? 0 : pair_.size() - batch->columns.size());
     batch = side.late.take(std::move(batch), late_output);
     if (batch != nullptr && side.filter) batch = filter(std::move(batch), output);
     if (batch == nullptr) return Flow::done;
+    absorbed_ += batch->rows;
     begin_probe(std::move(batch));
     return probe(output);
   }
@@ -102,9 +101,9 @@ class StreamJoin final : public Operator {
     metrics.stateful = true;
     metrics.state_rows = metrics.held_rows = live();
     metrics.made_rows = made_;
-    metrics.absorbed_rows = rows_in_ - metrics.late_rows - filtered_;
+    metrics.absorbed_rows = absorbed_;
     metrics.taken_rows = taken_;
-    metrics.released_rows = held_before_ + taken_ - live();
+    metrics.released_rows = sides_[0].rows.evicted().rows + sides_[1].rows.evicted().rows;
     metrics.state_updated = updated_;
     metrics.state_removed = removed_;
     metrics.state_bytes = sides_[0].rows.bytes() + sides_[1].rows.bytes();
@@ -203,6 +202,7 @@ class StreamJoin final : public Operator {
           failed.push_back(batch.get(), i);
         }
       }
+      absorbed_ += failed.size();
       pairs_.emit_padded(failed, side_, output);
     }
     return kept.empty() ? nullptr : gather(*batch, kept);
@@ -404,10 +404,9 @@ class StreamJoin final : public Operator {
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
   std::uint64_t filtered_ = 0;
-  std::uint64_t rows_in_ = 0;
+  std::uint64_t absorbed_ = 0;
   std::uint64_t made_ = 0;
   std::uint64_t taken_ = 0;
-  std::uint64_t held_before_ = 0;
 };
 
 }  // namespace
