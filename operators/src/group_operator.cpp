@@ -176,9 +176,7 @@ void GroupOperator::add_initial() {
       header |= GroupHeader::touched | GroupHeader::stored;
       ++stored_;
       changed_.push_back(groups[row]);
-      if (header >> GroupHeader::rows_shift == 0 && !spec_.skip_initial_only) {
-        initial_groups_.push_back(groups[row]);
-      }
+      if (header >> GroupHeader::rows_shift == 0) initial_groups_.push_back(groups[row]);
     }
     function_->set_initial(groups, *batch);
   }

@@ -67,9 +67,8 @@ struct GroupOperationSpec {
   GroupTimeout timeout = GroupTimeout::none;
   OutputMode mode = OutputMode::append;  ///< of the operator
   bool one_row_a_call = false;           ///< map_groups_with_state
-  /// Initial states are input 1; keys without rows are called too unless this is set.
+  /// They are input 1; keys without rows are called too.
   bool initial_states = false;
-  bool skip_initial_only = false;
   /// `rows`, `states`: schemas of the inputs; `states` is empty without initial states.
   std::function<std::unique_ptr<GroupFunction>(const Schema& rows, const Schema& keys,
                                                const Schema& states)>
@@ -88,7 +87,6 @@ struct GroupOperatorSpec {
   std::optional<std::uint32_t> event_column;  ///< by which rows are late
   bool watermarked = false;
   GroupTimeout timeout = GroupTimeout::none;
-  bool skip_initial_only = false;
   std::function<std::unique_ptr<GroupFunction>()> function;
 };
 OperatorFactory group_operator(GroupOperatorSpec spec);
