@@ -3,7 +3,7 @@
 #include "generator.hpp"
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
-#include "support/stop_signals.hpp"
+#include "support/run_query.hpp"
 
 #include <libstream/libstream.hpp>
 
@@ -134,24 +134,12 @@ void print_account(const std::map<std::string, std::uint64_t>& totals) {
 }
 
 void run(const AdsOptions& options) {
-  StopSignals signals;  // Before the session's threads.
   SessionOptions session_options;
   session_options.threads = options.threads;
   session_options.partitions = options.partitions;
-  Session session(session_options);
-  const auto printer = std::make_shared<ProgressPrinter>(progress_style(options.progress));
-  session.add_listener(printer);
-  Query query = start(ads(session, options), options);
-  signals.watch([query]() mutable { query.stop(); });
-  try {
-    query.await_termination();
-  } catch (...) {
-    printer->finish();
-    throw;
-  }
-  printer->finish();
-  auto totals = printer->totals();
-  if (const auto last = query.last_progress(); totals.empty() && last) totals = last->totals;
+  const auto totals = run_query(session_options, options.progress, [&](Session& session) {
+    return start(ads(session, options), options);
+  });
   if (options.progress == "text") print_account(totals);
 }
 

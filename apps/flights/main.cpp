@@ -1,7 +1,7 @@
 // Delays of New York's departures by hour and airport: files in, files out, exactly once.
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
-#include "support/stop_signals.hpp"
+#include "support/run_query.hpp"
 #include "weather.hpp"
 
 #include <libstream/libstream.hpp>
@@ -168,25 +168,12 @@ void print_joined(const std::map<std::string, std::uint64_t>& totals) {
 }
 
 void run(const FlightsOptions& options) {
-  StopSignals signals;  // Before the session's threads.
   SessionOptions session_options;
   session_options.threads = options.threads;
   session_options.partitions = options.partitions;
-  Session session(session_options);
-  const auto printer = std::make_shared<ProgressPrinter>(progress_style(options.progress));
-  session.add_listener(printer);
-
-  Query query = start(query_of(session, options), options);
-  signals.watch([query]() mutable { query.stop(); });
-  try {
-    query.await_termination();
-  } catch (...) {
-    printer->finish();
-    throw;
-  }
-  printer->finish();
-  auto totals = printer->totals();
-  if (const auto last = query.last_progress(); totals.empty() && last) totals = last->totals;
+  const auto totals = run_query(session_options, options.progress, [&](Session& session) {
+    return start(query_of(session, options), options);
+  });
   if (options.progress != "text") return;
   if (options.query == "weather") return print_joined(totals);
   print_account(totals, options.mode == "append");
