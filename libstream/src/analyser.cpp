@@ -83,10 +83,6 @@ class Analyser {
   }
 
  private:
-  [[noreturn]] static void missing(const std::string& name, const std::string& way_out) {
-    fail_unsupported("UNSUPPORTED_STREAMING_OPERATOR", name + " is not provided yet; " + way_out);
-  }
-
   ResolvedPtr input(const LogicalPlan& plan) { return resolve(plan.inputs[0]); }
 
   static void check_name(const LogicalPlan& plan) {
