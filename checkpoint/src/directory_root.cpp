@@ -2,6 +2,7 @@
 #include "root_lock.hpp"
 
 #include <libstream/checkpoint/term.hpp>
+#include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 
 #include <algorithm>
@@ -153,24 +154,15 @@ class DirectoryRoot final : public CheckpointRoot {
   }
 
   void create_directory(const std::string& path) {
-    if (const auto status = files_->status(path)) {
-      if (!status->directory) {
-        throw Error(ErrorCode::conflict,
-                    path + " is a file; give the checkpoint a directory of its own");
-      }
-      return;
+    const auto status = files_->status(path);
+    if (status && !status->directory) {
+      throw Error(ErrorCode::conflict,
+                  path + " is a file; give the checkpoint a directory of its own");
     }
-    const auto above = parent(path);
-    if (!above.empty() && !files_->status(above)) {
-      if (path != path_ && path.starts_with(path_)) {
-        create_directory(above);
-      } else {
-        files_->create_directories(above);
-      }
-    }
-    files_->create_directories(path);
-    if (local_) checkpoint::set_mode(path, directory_mode);
-    sync_directory(above);
+    // Below the root a sync of the tree has made durable what was there when it was opened.
+    if (status && path != path_) return;
+    synced([&] { create_durable_directories(*files_, path); });
+    if (!status && local_) checkpoint::set_mode(path, directory_mode);
   }
 
   void sync_tree(const std::string& path) {

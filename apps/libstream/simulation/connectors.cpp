@@ -143,9 +143,10 @@ void append_lines(const std::string& bytes, Lines& lines) {
   }
 }
 
-/// Whole numbers as they are; of texts the length will do.
+/// Whole numbers as they are; of texts the length will do, and windows are told by their rows.
 std::string text_of_value(const Value& value) {
   if (value.is_null()) return "null";
+  if (std::holds_alternative<ValueList>(value.data)) return "window";
   if (const auto* text = std::get_if<std::string>(&value.data)) {
     return std::to_string(text->size());
   }

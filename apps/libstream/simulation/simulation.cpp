@@ -188,15 +188,15 @@ class Simulation {
 
   /// Only a fault that it met, or another process, may end a query with an error.
   void check_error(const Process& process) {
+    const auto error = process.error();
+    if (error.empty() || process.dead()) return;
     const auto code = process.error_code();
-    if (!code || process.dead()) return;
-    if (process.overlapped() && (*code == ErrorCode::conflict || process.overtaken())) return;
-    if (process.faults_met() > 0 &&
-        (*code == ErrorCode::io || *code == ErrorCode::unreachable)) {
+    if (process.overlapped() && (code == ErrorCode::conflict || process.overtaken())) return;
+    if (process.faults_met() > 0 && (code == ErrorCode::io || code == ErrorCode::unreachable)) {
       return;
     }
     world_.ledger.violate("process " + std::to_string(process.number()) +
-                          " ends with an error that no fault explains: " + process.error());
+                          " ends with an error that no fault explains: " + error);
   }
 
   void finish() {
