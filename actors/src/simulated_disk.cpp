@@ -196,13 +196,14 @@ class SimulatedFiles final : public FileSystem {
       : names_(std::move(names)), hook_(std::move(hook)) {}
 
   template <class Do>
-  auto run(const FileOperation& operation, Do&& act) {
+  auto run(FileOperation operation, Do&& act) {
     if (hook_) hook_->before(operation);
     if constexpr (std::is_void_v<decltype(act())>) {
       act();
       if (hook_) hook_->after(operation);
     } else {
       auto result = act();
+      if constexpr (std::is_same_v<decltype(result), bool>) operation.done = result;
       if (hook_) hook_->after(operation);
       return result;
     }

@@ -39,7 +39,7 @@ class DiskHook final : public testing::FileHook {
   }
 
   void after(const FileOperation& operation) override {
-    observe(operation);
+    if (operation.done) observe(operation);
     if (!syncs(operation.kind) && !reads(operation.kind) && process_->fails(Fault::write)) {
       process_->fail(Fault::write, "cannot write " + operation.path + ": Input/output error");
     }

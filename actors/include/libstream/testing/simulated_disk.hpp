@@ -11,7 +11,8 @@
 
 namespace libstream::testing {
 
-/// One operation of a process on its files. `target`: the new name of a link.
+/// One operation of a process on its files. `target`: the new name of a link. `done`, once it is
+/// over: false where a link found the name taken, or a removal found none.
 struct FileOperation {
   enum class Kind : std::uint8_t {
     read,
@@ -27,6 +28,7 @@ struct FileOperation {
   Kind kind = Kind::read;
   std::string path;
   std::string target;
+  bool done = true;
 };
 
 /// Sees each operation of one process before and after it is done. Either may throw: Error, and the
