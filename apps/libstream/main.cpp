@@ -1,5 +1,6 @@
 #include "replay.hpp"
 #include "report.hpp"
+#include "simulate.hpp"
 #include "support/command_line.hpp"
 
 #include <libstream/error.hpp>
@@ -65,7 +66,16 @@ int main(int argc, char** argv) {
   auto& replay = *app.add_subcommand(
       "replay", "Runs recorded scenarios on the engine and compares every epoch with the record");
   declare(replay, command);
+  SimulateCommand simulation;
+  auto& simulate = *app.add_subcommand(
+      "simulate",
+      "Runs queries on one thread and a simulated disk, with crashes and faults from a seed, and "
+      "checks that each row counts exactly once");
+  declare(simulate, simulation);
   bool passed = false;
-  const int code = run_program(app, argc, argv, [&] { passed = run_replay(command); });
-  return code == 0 && !passed && replay.parsed() ? static_cast<int>(ExitCode::failed) : code;
+  const int code = run_program(app, argc, argv, [&] {
+    passed = simulate.parsed() ? run_simulate(simulation) : run_replay(command);
+  });
+  const bool ran = replay.parsed() || simulate.parsed();
+  return code == 0 && !passed && ran ? static_cast<int>(ExitCode::failed) : code;
 }
