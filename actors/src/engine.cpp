@@ -246,6 +246,13 @@ void Session::Engine::each_listener(const std::function<void(QueryListener&)>& c
   }
 }
 
+void Session::Engine::request_stop() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& active : active_) {
+    if (active.query) active.query->request_stop(true);
+  }
+}
+
 void Session::Engine::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;

@@ -22,7 +22,8 @@ constexpr auto temporary_directory = ".tmp";
 constexpr auto lock_name = ".lock";
 
 /// Roots on which an fsync failed. What the page cache shows of them may never have reached the
-/// disk, and only a new process can tell; hence one set for the whole process.
+/// disk, and only a new process can tell; hence one set for the whole process, and one a root
+/// where processes are simulated.
 class PoisonedRoots final {
  public:
   void add(const std::string& path) {
@@ -33,8 +34,8 @@ class PoisonedRoots final {
     const std::lock_guard lock(mutex_);
     return paths_.contains(path);
   }
-  static PoisonedRoots& of_process() {
-    static PoisonedRoots roots;
+  static std::shared_ptr<PoisonedRoots> of_process() {
+    static const auto roots = std::make_shared<PoisonedRoots>();
     return roots;
   }
 
@@ -57,11 +58,17 @@ std::string absolute(const std::string& path) {
 
 class DirectoryRoot final : public CheckpointRoot {
  public:
-  DirectoryRoot(const std::string& path, std::shared_ptr<FileSystem> files)
-      : path_(absolute(path)), files_(std::move(files)) {
+  /// `local`: on the disk of this machine, where there are locks and modes.
+  DirectoryRoot(const std::string& path, std::shared_ptr<FileSystem> files, std::string holder,
+                bool local)
+      : path_(absolute(path)),
+        files_(std::move(files)),
+        holder_(std::move(holder)),
+        local_(local),
+        poisoned_(local ? PoisonedRoots::of_process() : std::make_shared<PoisonedRoots>()) {
     check_poison();
     create_directory(path_);
-    lock_ = std::make_unique<checkpoint::RootLock>(path_, path_ + "/" + lock_name);
+    if (local_) lock_ = std::make_unique<checkpoint::RootLock>(path_, path_ + "/" + lock_name);
     const auto temporary = path_ + "/" + temporary_directory;
     create_directory(temporary);
     // Left by a crash: nobody but the holder of the lock writes here.
@@ -78,8 +85,7 @@ class DirectoryRoot final : public CheckpointRoot {
     check_poison();
     const auto target = path_ + "/" + name;
     create_directory(parent(target));
-    const auto temporary = path_ + "/" + temporary_directory + "/" + std::to_string(::getpid()) +
-                           "-" + std::to_string(temporaries_.fetch_add(1));
+    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" + std::to_string(temporaries_.fetch_add(1));
     const bool created = write_and_link(temporary, target, bytes);
     // Also where the name is taken: whoever reads it next must find it durable.
     sync_directory(parent(target));
@@ -124,7 +130,7 @@ class DirectoryRoot final : public CheckpointRoot {
 
  private:
   void check_poison() const {
-    if (PoisonedRoots::of_process().contains(path_)) {
+    if (poisoned_->contains(path_)) {
       throw Error(ErrorCode::io, "a write to the checkpoint " + path_ +
                                      " did not reach the disk; check the disk, then start the "
                                      "process again");
@@ -137,7 +143,7 @@ class DirectoryRoot final : public CheckpointRoot {
     try {
       sync();
     } catch (const Error&) {
-      PoisonedRoots::of_process().add(path_);
+      poisoned_->add(path_);
       throw;
     }
   }
@@ -163,7 +169,7 @@ class DirectoryRoot final : public CheckpointRoot {
       }
     }
     files_->create_directories(path);
-    checkpoint::set_mode(path, directory_mode);
+    if (local_) checkpoint::set_mode(path, directory_mode);
     sync_directory(above);
   }
 
@@ -180,7 +186,7 @@ class DirectoryRoot final : public CheckpointRoot {
                       std::span<const std::byte> bytes) {
     try {
       auto file = files_->create(temporary);
-      checkpoint::set_mode(temporary, file_mode);
+      if (local_) checkpoint::set_mode(temporary, file_mode);
       file->append(bytes);
       synced([&] { file->sync(); });
       file->close();
@@ -221,6 +227,9 @@ class DirectoryRoot final : public CheckpointRoot {
 
   std::string path_;
   std::shared_ptr<FileSystem> files_;
+  std::string holder_;
+  bool local_;
+  std::shared_ptr<PoisonedRoots> poisoned_;
   std::unique_ptr<checkpoint::RootLock> lock_;
   std::atomic<std::uint64_t> temporaries_{0};
 };
@@ -229,7 +238,13 @@ class DirectoryRoot final : public CheckpointRoot {
 
 std::shared_ptr<CheckpointRoot> directory_root(const std::string& path,
                                                std::shared_ptr<FileSystem> files) {
-  return std::make_shared<DirectoryRoot>(path, std::move(files));
+  return std::make_shared<DirectoryRoot>(path, std::move(files), std::to_string(::getpid()), true);
+}
+
+std::shared_ptr<CheckpointRoot> unlocked_directory_root(const std::string& path,
+                                                        std::shared_ptr<FileSystem> files,
+                                                        std::string holder) {
+  return std::make_shared<DirectoryRoot>(path, std::move(files), std::move(holder), false);
 }
 
 }  // namespace libstream
