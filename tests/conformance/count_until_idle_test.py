@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 IDLE = 10_000
-SCENARIOS = 40
+SCENARIOS = 20
 
 
 class Keys:
