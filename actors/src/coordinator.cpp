@@ -49,6 +49,7 @@ void Coordinator::restore() {
   next_epoch_ = next(last->epoch);
   last_timestamp_ = last->context.timestamp_milliseconds;
   if (last->source_ends.size() == ends_.size()) ends_ = last->source_ends;
+  release_ = ends_;  // the term before may have died between decision and release
   used_ = last->watermark;
   next_watermark_ = last->next_watermark;
   totals_ = last->totals;
@@ -187,8 +188,10 @@ void Coordinator::close() {
     closed();
   };
   host_->run(
-      [clean, term = std::move(term), setup, committed = std::move(committed_)]() mutable {
+      [clean, term = std::move(term), setup, committed = std::move(committed_),
+       release = std::exchange(release_, {})]() mutable {
         if (clean) {
+          release_sources(*setup, release);
           for (const auto epoch : committed) term->committed(epoch);
           term->close();
         }

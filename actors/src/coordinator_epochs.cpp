@@ -41,10 +41,7 @@ void Coordinator::try_plan() {
   const bool unlimited = setup_.trigger.kind == Trigger::Kind::once;
   run(
       [this, ranges, unlimited, release = std::exchange(release_, {})] {
-        for (std::size_t i = 0; i < sources_.size(); ++i) {
-          if (release.empty() || release[i].empty()) continue;
-          setup_.topology.nodes[sources_[i]].source->release(release[i]);
-        }
+        release_sources(setup_, release);
         *ranges = plan_sources(setup_, unlimited);
       },
       [this, ranges] {

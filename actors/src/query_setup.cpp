@@ -210,6 +210,13 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
   return ranges;
 }
 
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided) {
+  const auto sources = setup.sources();
+  for (std::size_t i = 0; i < decided.size(); ++i) {
+    if (!decided[i].empty()) setup.topology.nodes[sources[i]].source->release(decided[i]);
+  }
+}
+
 std::string source_kind(const Source& source) {
   const auto text = source.describe();
   const auto bracket = text.find('[');

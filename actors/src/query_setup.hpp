@@ -37,6 +37,9 @@ struct QuerySetup {
 /// Plans the next epoch: a range a source. What they share a lock for, they see in one state.
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited);
 
+/// Tells the sources that epochs up to these ends are decided. None: nothing to tell.
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided);
+
 /// Names a source's kind for the checkpoint: "FileSource json" of "FileSource[json readings/]".
 std::string source_kind(const Source& source);
 
