@@ -176,8 +176,8 @@ void Coordinator::store(OperatorId op, std::uint32_t partition, std::string chan
   ++running_->missing;
   auto stored = std::make_shared<TaskChanges>();
   run(
-      [stored, op, partition, epoch, term = term_, changes = std::move(changes)] {
-        *stored = term->store_changes(op, partition, epoch, changes);
+      [stored, op, partition, epoch, term = term_, changes = std::move(changes)]() mutable {
+        *stored = term->store_changes(op, partition, epoch, std::move(changes));
       },
       [this, stored, epoch] {
         if (!running_ || running_->entry.epoch != epoch || phase_ != Phase::running) return;

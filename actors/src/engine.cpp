@@ -130,7 +130,6 @@ QuerySetup Session::Engine::setup(Topology topology, const QuerySpec& spec,
     setup.root = directory_root(place, options_.environment.files);
     setup.directory = place;
     setup.temporary = spec.checkpoint.empty();
-    setup.term_options.cache_directory = place + "/cache";
   }
   return setup;
 }

@@ -22,9 +22,8 @@ void Retention::add(const StoredEntry& stored) {
     }
     if (epoch->snapshot) {
       kept.snapshot = epoch->snapshot->epoch;
-      for (const auto& file : epoch->snapshot->files) {
-        kept.files.push_back(file.name);
-      }
+      epoch->snapshot->for_each_file(
+          [&](const StateFile& file) { kept.files.push_back(file.name); });
     }
     entries_[stored.index] = std::move(kept);
   }

@@ -1,3 +1,4 @@
+#include "entry_codec.hpp"
 #include "fault_injection.hpp"
 #include "simulated_query.hpp"
 
@@ -175,10 +176,22 @@ TEST_CASE("Another plan is refused with its differences") {
                    meta.operators.push_back({OperatorId{11}, "x", "y"});
                  }),
                  "x (id 11, y) is new"));
-  CHECK(contains(refused([](auto& meta) { meta.format = 0; }), "newer libstream"));
+  CHECK(contains(refused([](auto& meta) { meta.format = 1; }), "newer libstream"));
   auto reordered = simulated_meta();
   std::swap(reordered.operators[0], reordered.operators[1]);
   CHECK(open(root, reordered)->restored().fresh);
+}
+
+TEST_CASE("A checkpoint of an older format is refused with a way out") {
+  const auto root = memory_root();
+  auto old = simulated_meta();
+  old.format = 1;
+  const auto bytes = checkpoint::encode_meta(old);
+  root->put_if_absent("meta", checkpoint::as_bytes(bytes));
+  const auto message = message_of(ErrorCode::incompatible, [&] { open(root); });
+  CHECK(contains(message, "format 1"));
+  CHECK(contains(message, "new checkpoint directory"));
+  CHECK(root->list("") == std::vector<std::string>{"meta"});
 }
 
 TEST_CASE("Large changes and handles lie in files and come back complete") {
@@ -222,7 +235,7 @@ TEST_CASE("Entries and files that nobody needs go, what a restart needs stays") 
     const auto entries = root->list("log/").size();
     CHECK(entries <= 1 + 4 * (retained + 1) + 1);
     CHECK(entries >= 4 * retained);
-    CHECK(root->list("state/").size() <= 2 + retained + 1 + 2 * (retained + 1));
+    CHECK(root->list("state/").size() <= 2 + 2 * (retained + 1) + 2 * (retained + 1));
     CHECK(root->list("log/").front() == "log/00000000000000000000");
     SimulatedQuery again(root, world, "b", options, 2);
     CHECK(again.next_epoch() == 60);
