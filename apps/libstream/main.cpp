@@ -1,3 +1,4 @@
+#include "checkpoint_command.hpp"
 #include "replay.hpp"
 #include "report.hpp"
 #include "support/command_line.hpp"
@@ -65,7 +66,12 @@ int main(int argc, char** argv) {
   auto& replay = *app.add_subcommand(
       "replay", "Runs recorded scenarios on the engine and compares every epoch with the record");
   declare(replay, command);
-  bool passed = false;
-  const int code = run_program(app, argc, argv, [&] { passed = run_replay(command); });
-  return code == 0 && !passed && replay.parsed() ? static_cast<int>(ExitCode::failed) : code;
+  CheckpointCommand looking;
+  auto& checkpoint = *app.add_subcommand("checkpoint", "Looks at a query's checkpoint");
+  declare(checkpoint, looking);
+  bool passed = true;  // also where only help was asked for
+  const int code = run_program(app, argc, argv, [&] {
+    passed = checkpoint.parsed() ? run_checkpoint(looking) : run_replay(command);
+  });
+  return code == 0 && !passed ? static_cast<int>(ExitCode::failed) : code;
 }

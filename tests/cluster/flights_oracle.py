@@ -34,6 +34,7 @@ class Answer:
         self.flights_written = 0
         self.late_rows = collections.Counter()
         self.late_groups = 0
+        self.open = collections.Counter()  # What the state holds at the end.
         self.open_windows = 0
         self.open_rows = 0
 
@@ -90,6 +91,7 @@ def expected(directory):
             delays = groups.pop(key)
             answer.windows[window_row(key[0], key[1], delays)] += 1
             answer.flights_written += len(delays)
+    answer.open.update(window_row(*key, delays) for key, delays in groups.items())
     answer.open_windows = len(groups)
     answer.open_rows = sum(len(delays) for delays in groups.values())
     return answer
