@@ -38,8 +38,8 @@ void remove_garbage(const CheckpointCommand& command, const CheckpointMeta& meta
   options.retained_snapshots = command.keep;
   options.snapshot_epochs = std::numeric_limits<std::uint64_t>::max();  // nothing is folded here
   options.snapshot_bytes = std::numeric_limits<std::uint64_t>::max();
-  const auto term = Term::open(directory_root(command.directory, environment.files), meta,
-                               environment, options);
+  const auto term =
+      Term::open(directory_root(command.directory, environment.files), meta, environment, options);
   term->sweep();
   term->maintain();
   term->close();
@@ -113,8 +113,7 @@ bool run_checkpoint(const CheckpointCommand& command) {
     std::cout << (command.json ? report_json(report) : report_text(report));
     return report.problems.empty();
   } else if (name == "state") {
-    const auto epoch =
-        command.epoch ? Epoch{*command.epoch} : newest(*reader, command.directory);
+    const auto epoch = command.epoch ? Epoch{*command.epoch} : newest(*reader, command.directory);
     print_state(*reader, epoch, {command.op, command.key, command.format == "csv"}, std::cout);
   } else if (name == "diff") {
     print_difference(*reader, {Epoch{command.from}, Epoch{command.to}, command.rows, command.json},

@@ -21,9 +21,8 @@ class Entries final : public StateReader {
  public:
   Entries() = default;
   Entries(const StateReader& from, std::uint32_t group) : group_(group) {
-    from.for_each([this](std::uint32_t, std::string_view key, std::string_view value) {
-      add(key, value);
-    });
+    from.for_each(
+        [this](std::uint32_t, std::string_view key, std::string_view value) { add(key, value); });
   }
   void add(std::string_view key, std::string_view value) { entries_.emplace_back(key, value); }
   void for_each(const std::function<void(std::uint32_t, std::string_view, std::string_view)>& visit)

@@ -59,8 +59,7 @@ void print_state(CheckpointReader& reader, Epoch epoch, const StateQuestion& que
   const auto meta = reader.meta();
   const auto& op = find_operator(meta, question.op);
   const auto rows = state_rows(StateColumns::parse(op.columns));
-  const auto lines =
-      state_lines(rows->schema(), question.csv ? LineFormat::csv : LineFormat::json);
+  const auto lines = state_lines(rows->schema(), question.csv ? LineFormat::csv : LineFormat::json);
   out << lines->header();
   std::string text;
   rows->read(*reader.state(epoch, op.id, 0, meta.key_groups), [&](const Batch& batch) {

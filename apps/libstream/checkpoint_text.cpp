@@ -122,9 +122,8 @@ json::object meta_json(const CheckpointMeta& meta) {
                       {"sources", names_json(meta.sources)}};
   auto& operators = object["operators"].emplace_array();
   for (const auto& op : meta.operators) {
-    json::object described{{"id", static_cast<std::uint32_t>(op.id)},
-                           {"name", op.name},
-                           {"signature", op.signature}};
+    json::object described{
+        {"id", static_cast<std::uint32_t>(op.id)}, {"name", op.name}, {"signature", op.signature}};
     if (!op.columns.empty()) described["columns"] = json::parse(op.columns);
     operators.push_back(std::move(described));
   }
@@ -176,7 +175,8 @@ std::string entry_line(const RecordedEntry& recorded) {
     }
   }
   if (entry.no_data) text += "  no data";
-  if (entry.snapshot) text += "  snapshot of epoch " + std::to_string(number(entry.snapshot->epoch));
+  if (entry.snapshot)
+    text += "  snapshot of epoch " + std::to_string(number(entry.snapshot->epoch));
   return text + "  " + std::to_string(recorded.bytes) + " bytes\n";
 }
 
@@ -211,11 +211,11 @@ RecordedEntry entry_of(const std::vector<RecordedEntry>& entries, Epoch epoch) {
     if (!first) first = entry->epoch;
     last = entry->epoch;
   }
-  throw Error(ErrorCode::invalid_argument,
-              "epoch " + std::to_string(number(epoch)) + " is not in the log, which has " +
-                  (first ? "epochs " + std::to_string(number(*first)) + " to " +
-                               std::to_string(number(*last))
-                         : std::string("no epoch yet")));
+  throw Error(ErrorCode::invalid_argument, "epoch " + std::to_string(number(epoch)) +
+                                               " is not in the log, which has " +
+                                               (first ? "epochs " + std::to_string(number(*first)) +
+                                                            " to " + std::to_string(number(*last))
+                                                      : std::string("no epoch yet")));
 }
 
 std::string entry_json(const RecordedEntry& recorded) { return line(decision_json(recorded)); }
@@ -237,7 +237,8 @@ std::string report_json(const CheckpointReport& report) {
 
 std::string report_text(const CheckpointReport& report) {
   std::string text;
-  for (const auto& problem : report.problems) text += problem.object + ": " + problem.message + "\n";
+  for (const auto& problem : report.problems)
+    text += problem.object + ": " + problem.message + "\n";
   text += std::to_string(report.entries) + " entries and " + std::to_string(report.files) +
           " files (" + std::to_string(report.bytes) + " bytes) are whole";
   if (!report.problems.empty()) text += "; " + std::to_string(report.problems.size()) + " problems";

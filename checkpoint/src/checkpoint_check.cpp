@@ -185,14 +185,15 @@ class Check final {
       return owner != owners_.end() && !left.contains(owner->second);
     });
     for (const auto index : missing_) {
-      const bool needed = index == 0 || std::ranges::any_of(entries_, [&](const auto& stored) {
-        return !is_open(stored) && stored.index < index && left.contains(stored.index);
-      });
+      const bool needed =
+          index == 0 || std::ranges::any_of(entries_, [&](const auto& stored) {
+            return !is_open(stored) && stored.index < index && left.contains(stored.index);
+          });
       if (!needed) continue;
-      report_.problems.push_back({std::string(log_folder),
-                                  "log entry " + DecisionLog::name(index) +
-                                      " is missing in the checkpoint " + root_->describe() +
-                                      ": a restart refuses it"});
+      report_.problems.push_back({std::string(log_folder), "log entry " + DecisionLog::name(index) +
+                                                               " is missing in the checkpoint " +
+                                                               root_->describe() +
+                                                               ": a restart refuses it"});
     }
   }
 
@@ -213,7 +214,8 @@ CheckpointMeta read_meta(CheckpointRoot& root) {
   if (!bytes) {
     const auto code =
         root.list(std::string(log_folder)).empty() ? ErrorCode::unreachable : ErrorCode::corrupt;
-    throw Error(code, "there is no checkpoint in " + root.describe() + ": its file meta is missing");
+    throw Error(code,
+                "there is no checkpoint in " + root.describe() + ": its file meta is missing");
   }
   return decode_meta(*bytes, "file meta in the checkpoint " + root.describe());
 }
@@ -223,8 +225,8 @@ std::vector<LogFile> read_log(CheckpointRoot& root, const std::string& query_id)
   for (const auto& name : root.list(std::string(log_folder))) {
     const auto bytes = root.read(name);
     if (!bytes) continue;
-    log.push_back(
-        {decode_entry(*bytes, index_of(name, root), query_id, log_owner(name, root)), bytes->size()});
+    log.push_back({decode_entry(*bytes, index_of(name, root), query_id, log_owner(name, root)),
+                   bytes->size()});
   }
   return log;
 }

@@ -48,8 +48,8 @@ void check_restorable(const std::vector<StoredEntry>& entries, Epoch epoch,
     if (const auto* entry = std::get_if<EpochEntry>(&stored.entry)) by_epoch[entry->epoch] = entry;
   }
   const auto refuse = [&](const std::string& why) {
-    throw Error(ErrorCode::invalid_argument, why + "; the log of the checkpoint " + root + " has " +
-                                                 epochs_text(by_epoch));
+    throw Error(ErrorCode::invalid_argument,
+                why + "; the log of the checkpoint " + root + " has " + epochs_text(by_epoch));
   };
   const auto name = "epoch " + std::to_string(number(epoch));
   const auto found = by_epoch.find(epoch);

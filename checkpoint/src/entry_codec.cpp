@@ -264,9 +264,8 @@ CheckpointMeta decode_meta(std::string_view bytes, const std::string& what) {
       meta.sources.push_back(text(source));
     }
     for (const auto item : root.getOperators()) {
-      meta.operators.push_back(
-          {OperatorId{item.getId()}, text(item.getName()), text(item.getSignature()),
-           text(item.getColumns())});
+      meta.operators.push_back({OperatorId{item.getId()}, text(item.getName()),
+                                text(item.getSignature()), text(item.getColumns())});
     }
     return meta;
   });

@@ -48,8 +48,8 @@ StateColumns::Aggregate described(const AggregateCall& call) {
   aggregate.distinct = call.distinct;
   aggregate.counts_rows = counts_rows(call);
   // Constants behind the arguments are not in the plan any more, nor are users' functions by name.
-  aggregate.resolvable = is_aggregate(aggregate.function) &&
-                         aggregate_arity(aggregate.function).options == 0;
+  aggregate.resolvable =
+      is_aggregate(aggregate.function) && aggregate_arity(aggregate.function).options == 0;
   return aggregate;
 }
 

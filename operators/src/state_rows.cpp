@@ -40,12 +40,12 @@ class AggregateRows final : public StateRows {
   void read(const StateReader& state,
             const std::function<void(const Batch& rows)>& visit) const override {
     GroupStates states(keys_, calls_);
-    states.restore(state, [&](std::span<const ColumnPtr> keys,
-                              std::span<const GroupStates::Group> groups) {
-      std::vector<ColumnPtr> columns(keys.begin(), keys.end());
-      for (auto& result : states.results(groups)) columns.push_back(std::move(result));
-      visit(*make_batch(std::move(columns), groups.size()));
-    });
+    states.restore(
+        state, [&](std::span<const ColumnPtr> keys, std::span<const GroupStates::Group> groups) {
+          std::vector<ColumnPtr> columns(keys.begin(), keys.end());
+          for (auto& result : states.results(groups)) columns.push_back(std::move(result));
+          visit(*make_batch(std::move(columns), groups.size()));
+        });
   }
 
  private:

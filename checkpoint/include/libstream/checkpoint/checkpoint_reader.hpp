@@ -14,8 +14,8 @@ namespace libstream {
 /// An entry of the log as it lies there.
 struct RecordedEntry {
   std::uint64_t index = 0;
-  std::uint64_t bytes = 0;  ///< of the file
-  LogEntry entry;           ///< handles that lie in files have no bytes
+  std::uint64_t bytes = 0;       ///< of the file
+  LogEntry entry;                ///< handles that lie in files have no bytes
   std::vector<StateFile> files;  ///< that it names: changelogs, handles, runs of its snapshot
 };
 
@@ -30,7 +30,8 @@ struct CheckpointReport {
   std::uint64_t files = 0;    ///< named by them and read without a fault
   std::uint64_t bytes = 0;    ///< of both and of `meta`
   std::vector<CheckpointProblem> problems;
-  std::vector<std::string> unnamed;  ///< state files that no entry names: the next start sweeps them
+  std::vector<std::string>
+      unnamed;  ///< state files that no entry names: the next start sweeps them
 };
 
 /// What retention could let go.
