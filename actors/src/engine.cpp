@@ -99,7 +99,8 @@ CheckpointMeta Session::Engine::meta(const Topology& topology) const {
   for (const auto& node : topology.nodes) {
     if (node.kind == TopologyNode::Kind::source) meta.sources.push_back(source_kind(*node.source));
     if (node.kind == TopologyNode::Kind::op && (node.stateful || node.shared_state)) {
-      meta.operators.push_back({node.id, node.state_name, node.state_signature});
+      meta.operators.push_back(
+          {node.id, node.state_name, node.state_signature, node.state_columns});
     }
   }
   return meta;

@@ -1,3 +1,4 @@
+#include "object_files.hpp"
 #include "object_name.hpp"
 #include "root_lock.hpp"
 
@@ -5,7 +6,6 @@
 #include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -96,29 +96,12 @@ class DirectoryRoot final : public CheckpointRoot {
   std::optional<std::string> read(const std::string& name) override {
     checkpoint::check_object_name(name);
     check_poison();
-    const auto target = path_ + "/" + name;
-    if (!files_->status(target)) {
-      return std::nullopt;
-    }
-    try {
-      return files_->read(target);
-    } catch (const Error&) {
-      if (!files_->status(target)) {
-        return std::nullopt;  // removed in between
-      }
-      throw;
-    }
+    return checkpoint::read_object(*files_, path_ + "/" + name);
   }
 
   std::vector<std::string> list(const std::string& prefix) override {
     check_poison();
-    const auto slash = prefix.rfind('/');
-    const auto folder = slash == std::string::npos ? std::string{} : prefix.substr(0, slash + 1);
-    std::vector<std::string> names;
-    gather(folder, names);
-    std::erase_if(names, [&](const std::string& name) { return !name.starts_with(prefix); });
-    std::ranges::sort(names);
-    return names;
+    return checkpoint::list_objects(*files_, path_, prefix);
   }
 
   void remove(const std::string& name) override {
@@ -196,24 +179,6 @@ class DirectoryRoot final : public CheckpointRoot {
       files_->remove(temporary);
     } catch (const Error&) {
       // The fault that led here is the one to report; the next start removes the rest.
-    }
-  }
-
-  void gather(const std::string& folder, std::vector<std::string>& names) {
-    const auto path = folder.empty() ? path_ : path_ + "/" + folder.substr(0, folder.size() - 1);
-    if (!files_->status(path)) {
-      return;
-    }
-    for (const auto& entry : files_->list(path)) {
-      const auto name = std::filesystem::path(entry.path).filename().string();
-      if (name.starts_with('.')) {
-        continue;
-      }
-      if (entry.directory) {
-        gather(folder + name + "/", names);
-      } else {
-        names.push_back(folder + name);
-      }
     }
   }
 

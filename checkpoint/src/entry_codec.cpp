@@ -248,6 +248,7 @@ std::string encode_meta(const CheckpointMeta& meta) {
     operators[i].setId(static_cast<std::uint32_t>(meta.operators[i].id));
     operators[i].setName(text(meta.operators[i].name));
     operators[i].setSignature(text(meta.operators[i].signature));
+    operators[i].setColumns(text(meta.operators[i].columns));
   }
   return finish(FileKind::meta, message);
 }
@@ -263,8 +264,8 @@ CheckpointMeta decode_meta(std::string_view bytes, const std::string& what) {
       meta.sources.push_back(text(source));
     }
     for (const auto item : root.getOperators()) {
-      meta.operators.push_back(
-          {OperatorId{item.getId()}, text(item.getName()), text(item.getSignature())});
+      meta.operators.push_back({OperatorId{item.getId()}, text(item.getName()),
+                                text(item.getSignature()), text(item.getColumns())});
     }
     return meta;
   });

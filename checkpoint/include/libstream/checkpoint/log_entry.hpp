@@ -107,8 +107,9 @@ using LogEntry = std::variant<OpenEntry, EpochEntry, CloseEntry>;
 /// What a stateful operator must have in common with the checkpoint.
 struct OperatorMeta {
   OperatorId id{};
-  std::string name;       ///< "stateStoreSave"
-  std::string signature;  ///< kind, key and value schemas
+  std::string name;          ///< "stateStoreSave"
+  std::string signature;     ///< kind, key and value schemas
+  std::string columns = {};  ///< what lies in its entries, for tools; need not match at a restart
 };
 
 /// Form of a checkpoint's files. 1, of development versions, had snapshots in tables of RocksDB.
