@@ -55,9 +55,9 @@ void Coordinator::restore() {
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
   timeout_ = last->earliest_timeout;
-  watermarks_.restore(last->watermark_values);
+  watermarks_.restore(last->watermark_values, used_);
   inputs_idle_since_ = last->idle_since;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
 }
 
 void Coordinator::run(std::function<void()> job, std::function<void()> done) {

@@ -146,7 +146,7 @@ void Coordinator::prepare(const EpochStart& start) {
 }
 
 void Coordinator::hand_out(const EpochStart& start) {
-  const auto watermark = running_->entry.watermark;
+  const Barrier barrier{start.epoch, running_->entry.watermark, watermarks_.begin()};
   TaskId task = 0;
   std::size_t source = 0;
   for (const auto& node : setup_.topology.nodes) {
@@ -158,7 +158,7 @@ void Coordinator::hand_out(const EpochStart& start) {
     auto shares = share_out(range ? std::exchange(range->units, {}) : std::vector<ReadUnit>{},
                             node.parallelism);
     for (auto& units : shares) {
-      host_->send(task++, BeginEpoch{start, watermark, std::move(units)});
+      host_->send(task++, BeginEpoch{start, barrier, std::move(units)});
     }
   }
 }
@@ -197,7 +197,7 @@ void Coordinator::part_done() {
   close_epoch(setup_, wiring_, run, watermarks_, totals_);
   used_ = run.entry.watermark;
   next_watermark_ = run.entry.next_watermark;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
   timeout_ = run.entry.earliest_timeout;
   reported_.push_back(std::move(run));
   running_.reset();

@@ -1,9 +1,12 @@
 #include "query_setup.hpp"
 
+#include "watermark_tracker.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 
 namespace libstream {
@@ -129,10 +132,12 @@ void name_splits(const TopologyNode& node, PlannedRange& range) {
 }
 
 std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
-                                            const TaskWiring& wiring, Watermark late) {
+                                            const TaskWiring& wiring,
+                                            const std::vector<Watermark>& inputs, Watermark late) {
   const auto& node = setup.topology.nodes[wiring.node];
   const auto groups = setup.topology.key_groups;
   auto op = node.factory({wiring.partition, node.parallelism, groups});
+  if (wiring.per_side) op->set_input_watermarks(inputs);
   if (node.shared_state) {
     op->restore(*term.state(node.id, 0, groups), late);
   } else if (node.stateful) {
@@ -149,8 +154,11 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
   const auto& topology = setup.topology;
   const auto& last = term.restored().last;
   const auto used = last ? last->watermark : Watermark{};
+  WatermarkTracker streams(topology);
+  if (last) streams.restore(last->watermark_values, used);
   // The last epoch's watermark as it reached each node.
   std::vector<Watermark> arrived(topology.nodes.size(), used);
+  std::vector<std::vector<Watermark>> inputs(topology.nodes.size());
   std::vector<Watermark> passed(topology.nodes.size(), used);
   std::vector<std::unique_ptr<Task>> tasks;
   for (auto& wiring : wire(topology)) {
@@ -159,7 +167,14 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
     const auto partition = wiring.partition;
     if (partition == 0) {
       for (const auto& edge : topology.edges) {
-        if (edge.to == index) arrived[index] = std::min(arrived[index], passed[edge.from]);
+        if (edge.to != index) continue;
+        constexpr Watermark most{std::numeric_limits<std::int64_t>::max()};
+        inputs[index].resize(std::max(inputs[index].size(), edge.input + 1), most);
+        auto& input = inputs[index][edge.input];
+        input = std::min(input, passed[edge.from]);
+      }
+      if (!inputs[index].empty()) {
+        arrived[index] = *std::min_element(inputs[index].begin(), inputs[index].end());
       }
       passed[index] = arrived[index];
     }
@@ -171,8 +186,9 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
                                          SourceTask::Reading{setup.quantum, node.splits > 0}));
         break;
       case TopologyNode::Kind::op: {
-        auto op = restored_operator(setup, term, wiring, arrived[index]);
-        passed[index] = op->output_watermark(arrived[index]);
+        auto op = restored_operator(setup, term, wiring, inputs[index], arrived[index]);
+        passed[index] = wiring.stream ? streams.used()[*wiring.stream]
+                                      : op->output_watermark(arrived[index]);
         tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
                                                        topology.key_groups, std::move(op)));
         break;

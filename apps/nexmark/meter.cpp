@@ -40,9 +40,12 @@ void Meter::stop() {
   last_ = now();
 }
 
-double Meter::cpu_so_far() const {
+bool Meter::wants_more(std::uint64_t planned, std::uint64_t step, double limit) {
   const std::lock_guard lock(mutex_);
-  return started_ ? now().cpu - first_.cpu : 0;
+  if (planned < granted_) return true;
+  if (started_ && now().cpu - first_.cpu >= limit) return false;
+  granted_ = planned + step;
+  return true;
 }
 
 double Meter::cpu_seconds() const {

@@ -254,7 +254,7 @@ TEST_CASE("a blocking source reads ahead one job at a time and stops when its ch
   task.attach(host);
   source.rewind("");
   auto range = source.plan(false);
-  TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {250}, range->units};
+  TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {Epoch{0}, {250}}, range->units};
   task.receive(begin);
   CHECK(host.take_log() == Lines{"1:start 0"});
   REQUIRE(host.jobs.size() == 1);

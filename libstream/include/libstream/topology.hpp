@@ -84,7 +84,9 @@ struct TopologyEdge {
   Exchange exchange;
 };
 
-enum class WatermarkPolicy : std::uint8_t { min, max };
+/// How the watermarks of several streams go together: the least or the greatest is everybody's, or
+/// each is its stream's own until streams meet, and then the least of both.
+enum class WatermarkPolicy : std::uint8_t { min, max, per_side };
 
 /// The physical graph: acyclic, nodes in an order in which every edge goes forward.
 struct Topology {
