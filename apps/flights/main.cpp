@@ -1,6 +1,7 @@
 // Delays of New York's departures by hour and airport: files in, files out, exactly once.
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
+#include "support/recording_options.hpp"
 #include "support/run_query.hpp"
 #include "weather.hpp"
 
@@ -33,6 +34,7 @@ struct FlightsOptions {
   std::uint32_t partitions = SessionOptions{}.partitions;
   std::uint32_t threads = 0;
   std::string progress = "text";
+  RecordingOptions recording;
 };
 
 void declare(CLI::App& app, FlightsOptions& options) {
@@ -73,6 +75,7 @@ void declare(CLI::App& app, FlightsOptions& options) {
   app.add_option("--progress", options.progress, "What stderr shows of it")
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str();
+  declare_recording(app, options.recording);
 }
 
 OutputMode mode_of(const FlightsOptions& options) {
@@ -122,6 +125,7 @@ Query start(const DataStream& rows, const FlightsOptions& options) {
     if (options.mode != "append") late.options.set("outputModes", "any");
     writer.late_rows(std::move(late));
   }
+  apply_recording(options.recording, writer);
   return writer.start();
 }
 

@@ -79,6 +79,7 @@ TopologyNode top_n_node(const ResolvedPlan& plan, OutputMode mode, std::uint32_t
     node.id = plan.id;
     node.place = plan.place;
     node.state_name = "topN";
+    node.comparable = TopologyNode::Comparable::values;  // rows are numbered as they came
     node.state_signature = signature(plan);
     node.wants_no_data_epoch = plan.time_key.has_value();
     if (!plan.name.empty()) node.explain += "\nnamed \"" + plan.name + "\"";
