@@ -131,6 +131,24 @@ void name_splits(const TopologyNode& node, PlannedRange& range) {
   }
 }
 
+/// The state of the partition's key groups.
+std::unique_ptr<StateReader> state_of(const QuerySetup& setup, const Term& term,
+                                      const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  const auto groups = setup.topology.key_groups;
+  return term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
+                    first_group(wiring.partition + 1, groups, node.parallelism));
+}
+
+std::optional<StateHash> restored_hash(const QuerySetup& setup, const Term& term,
+                                       const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  if (!setup.hashes_state(node)) return std::nullopt;
+  StateHash hash(node.comparable);
+  hash.restore(*state_of(setup, term, wiring));
+  return hash;
+}
+
 std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
                                             const TaskWiring& wiring,
                                             const std::vector<Watermark>& inputs, Watermark late) {
@@ -141,9 +159,7 @@ std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term&
   if (node.shared_state) {
     op->restore(*term.state(node.id, 0, groups), late);
   } else if (node.stateful) {
-    const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
-                                  first_group(wiring.partition + 1, groups, node.parallelism));
-    op->restore(*state, late);
+    op->restore(*state_of(setup, term, wiring), late);
   } else {
     op->restore(empty_state(), late);
   }
@@ -189,13 +205,16 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
         auto op = restored_operator(setup, term, wiring, inputs[index], arrived[index]);
         passed[index] = wiring.stream ? streams.used()[*wiring.stream]
                                       : op->output_watermark(arrived[index]);
+        auto hash = restored_hash(setup, term, wiring);
         tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
-                                                       topology.key_groups, std::move(op)));
+                                                       topology.key_groups, std::move(op),
+                                                       std::move(hash)));
         break;
       }
       case TopologyNode::Kind::sink:
         tasks.push_back(std::make_unique<SinkTask>(std::move(wiring), setup.limits,
-                                                   node.sink->writer({term.number(), partition})));
+                                                   node.sink->writer({term.number(), partition}),
+                                                   setup.hashes));
         break;
     }
   }
@@ -215,6 +234,11 @@ std::vector<std::uint32_t> QuerySetup::sinks() const {
   return nodes;
 }
 
+bool QuerySetup::hashes_state(const TopologyNode& node) const {
+  return hashes && node.stateful && !node.shared_state &&
+         node.comparable != TopologyNode::Comparable::nothing;
+}
+
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited) {
   const auto sources = setup.sources();
   std::vector<std::optional<PlannedRange>> ranges(sources.size());
@@ -231,17 +255,6 @@ void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided
   for (std::size_t i = 0; i < decided.size(); ++i) {
     if (!decided[i].empty()) setup.topology.nodes[sources[i]].source->release(decided[i]);
   }
-}
-
-std::string source_kind(const Source& source) {
-  const auto text = source.describe();
-  const auto bracket = text.find('[');
-  if (bracket == std::string::npos) return text;
-  const auto format = text.substr(bracket + 1);
-  const auto blank = format.find(' ');
-  // Without a blank there is only a place, which may change.
-  if (blank == std::string::npos) return text.substr(0, bracket);
-  return text.substr(0, bracket) + " " + format.substr(0, blank);
 }
 
 std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again) {
