@@ -67,7 +67,7 @@ class Inputs {
   std::vector<Channel> channels_;
   std::uint32_t turn_ = 0;
   std::size_t aligned_ = 0;
-  std::optional<Epoch> epoch_;  ///< under way
+  std::optional<Epoch> epoch_;         ///< under way
   std::vector<Watermark> watermarks_;  ///< of each input: smallest of the barriers so far
 };
 

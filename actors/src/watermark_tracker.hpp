@@ -47,8 +47,8 @@ class WatermarkTracker {
 
   bool any() const { return !nodes_.empty(); }
   const std::vector<std::uint32_t>& nodes() const { return nodes_; }
-  /// What `restore` takes up again: of each operator the maximum. By the policy per_side a mark comes
-  /// first, and what the epoch used of each operator last.
+  /// What `restore` takes up again: of each operator the maximum. By the policy per_side a mark
+  /// comes first, and what the epoch used of each operator last.
   std::vector<std::int64_t> values() const {
     if (!per_side()) return values_;
     std::vector<std::int64_t> values{per_side_mark};
@@ -142,7 +142,7 @@ class WatermarkTracker {
   std::vector<std::uint32_t> nodes_;
   std::vector<std::int64_t> delays_;
   std::vector<std::int64_t> values_;
-  std::vector<Watermark> used_;  ///< by the policy per_side: in the newest epoch
+  std::vector<Watermark> used_;             ///< by the policy per_side: in the newest epoch
   std::vector<std::vector<bool>> sources_;  ///< of each operator, by place among the sources
 };
 

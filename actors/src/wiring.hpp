@@ -30,8 +30,8 @@ struct TaskWiring {
   TaskId id = 0;
   std::uint32_t node = 0;
   std::uint32_t partition = 0;
-  std::string name;      ///< of the node, for messages
-  bool accounts = true;  ///< its metrics say what became of each row
+  std::string name;       ///< of the node, for messages
+  bool accounts = true;   ///< its metrics say what became of each row
   bool per_side = false;  ///< the operator is told its inputs' watermarks one by one
   /// With that, of a watermark operator: its place among these.
   std::optional<std::uint32_t> stream;

@@ -239,8 +239,9 @@ class BidsOfCategory final {
     std::size_t word_of = 0;
     for (const Place place : {bid, auction}) {
       for (const auto& column : place.batch->columns) {
-        out[word_of++] = column->type().is_string_like() ? column->values<StringView>()[place.row]
-                                                         : word(column->values<std::int64_t>()[place.row]);
+        out[word_of++] = column->type().is_string_like()
+                             ? column->values<StringView>()[place.row]
+                             : word(column->values<std::int64_t>()[place.row]);
       }
     }
   }

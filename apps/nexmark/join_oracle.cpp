@@ -129,9 +129,9 @@ std::string winning_bids(const Supplies& supplies, std::uint64_t events,
   for (auto& [id, auction] : auctions) {
     if (auction.end > watermark || auction.bids.empty()) continue;
     const auto rank = [](const Bid& bid) { return std::pair(-bid.price, bid.time); };
-    const auto best = rank(*std::min_element(
-        auction.bids.begin(), auction.bids.end(),
-        [&](const Bid& a, const Bid& b) { return rank(a) < rank(b); }));
+    const auto best =
+        rank(*std::min_element(auction.bids.begin(), auction.bids.end(),
+                               [&](const Bid& a, const Bid& b) { return rank(a) < rank(b); }));
     const auto winner = join(id, -best.first, best.second);
     expected.push_back(winner);
     for (const Bid& bid : auction.bids) {

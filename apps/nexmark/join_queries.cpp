@@ -22,16 +22,13 @@ DataStream q3(const DataStream& auctions, const DataStream& persons) {
 }
 
 DataStream q8(const DataStream& persons, const DataStream& auctions) {
-  const auto windows = [](const DataStream& stream, const char* id) {
-    return stream.with_watermark("dateTime", delay)
-        .select(col(id), window("dateTime", "10 seconds"));
-  };
-  const auto people = persons.with_watermark("dateTime", delay)
-                          .select(col("id"), col("name"), window("dateTime", "10 seconds"))
-                          .drop_duplicates();
+  // Each person comes out at most once, and no two have the same id.
+  const auto opened = window("dateTime", "10 seconds");
+  const auto people =
+      persons.with_watermark("dateTime", delay).select(col("id"), col("name"), opened);
+  const auto sellers = auctions.with_watermark("dateTime", delay).select(col("seller"), opened);
   return people.as("p")
-      .join(windows(auctions, "seller").as("a"), "id = seller AND p.window = a.window",
-            JoinType::left_semi)
+      .join(sellers.as("a"), "id = seller AND p.window = a.window", JoinType::left_semi)
       .select(col("id"), col("name"), col("p.window.start").as("starttime"));
 }
 

@@ -15,8 +15,8 @@ class Meter final {
  public:
   void start();  ///< the first call counts
   void stop();   ///< the last call counts
-  /// Whether to read another `step` events behind the first `planned`: until `limit` CPU seconds are
-  /// used. Sources that read the same events get the same answers.
+  /// Whether to read another `step` events behind the first `planned`: until `limit` CPU seconds
+  /// are used. Sources that read the same events get the same answers.
   bool wants_more(std::uint64_t planned, std::uint64_t step, double limit);
   double cpu_seconds() const;
   double seconds() const;

@@ -33,8 +33,7 @@ std::string cell(const Column& column, std::size_t row) {
 
 }  // namespace
 
-std::string line_of(const Batch& batch, std::size_t row, std::size_t begin,
-                    std::size_t end) {
+std::string line_of(const Batch& batch, std::size_t row, std::size_t begin, std::size_t end) {
   std::string line;
   for (std::size_t c = begin; c < std::min(end, batch.columns.size()); ++c) {
     line += cell(*batch.columns[c], row) + "|";

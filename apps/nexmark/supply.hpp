@@ -34,9 +34,9 @@ using Supplies = std::map<std::string, std::shared_ptr<const Supply>>;
 /// number of events is asked for.
 inline constexpr std::size_t pool_bytes = std::size_t{64} << 20;
 
-/// Persons, auctions or bids. `generate`: made when asked for; else made once, and cycled with their
-/// event time shifted on. `distinct`: events that are made before any comes again, whole batches of
-/// them; 0: as many as fill the pool. Streams of one query have the same.
+/// Persons, auctions or bids. `generate`: made when asked for; else made once, and cycled with
+/// their event time shifted on. `distinct`: events that are made before any comes again, whole
+/// batches of them; 0: as many as fill the pool. Streams of one query have the same.
 std::unique_ptr<Supply> event_supply(EventKind kind, GeneratorOptions options, bool generate,
                                      std::uint64_t distinct = 0);
 std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,

@@ -35,7 +35,7 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                           : per_source_partition_wanted(spec) ? "event_time(per_source_partition)"
                           : watermark_policy(spec.options) == WatermarkPolicy::per_side
                               ? "watermarkPolicy perSide"
-                                                              : nullptr;
+                              : nullptr;
   if (extension == nullptr) return;
   throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
               std::string("strict mode: ") + extension +

@@ -125,9 +125,9 @@ class Planner {
         return operation(*plan);
       case Kind::join:
         if (!plan->inputs[0]->streaming || !plan->inputs[1]->streaming) return static_joined(*plan);
-        return joined(
-            *plan, stream_join_node(*plan, options_.partitions, topology_.watermark_policy),
-            plan->join->left.keys, plan->join->right.keys);
+        return joined(*plan,
+                      stream_join_node(*plan, options_.partitions, topology_.watermark_policy),
+                      plan->join->left.keys, plan->join->right.keys);
       case Kind::as_of_join:
         return joined(*plan, as_of_join_node(*plan, options_.partitions), plan->as_of->left_keys,
                       plan->as_of->right_keys);
