@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,14 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
 /// Names a source's kind for the checkpoint: "FileSource json" of "FileSource[json readings/]".
 std::string source_kind(const Source& source);
 
+/// Which sinks and sources of a query are open, over all its terms: a fault may come between them.
+struct OpenEnds {
+  std::set<std::uint32_t> nodes;
+  bool frozen = false;  ///< the sources' ends, where the trigger asks for it
+};
+
 /// Opens sinks and sources at the term's last decision, commits what is decided, sweeps, and makes
-/// the tasks with their state. Blocking; runs on the I/O pool. `again`: another term of the same
-/// objects after a fault.
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again);
+/// the tasks with their state. Blocking; runs on the I/O pool.
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open);
 
 }  // namespace libstream
