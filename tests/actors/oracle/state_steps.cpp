@@ -133,8 +133,8 @@ bool Aggregation::passed(const Row& key, std::int64_t watermark_ms) const {
 bool Aggregation::in_panes() const {
   if (!grouping_.panes || grouping_.time_key < 0) return false;
   static const std::set<std::string> follow_arrival{
-      "any_value",  "array_agg", "collect_list", "collect_set", "first",  "first_value",
-      "last",       "last_value", "listagg",     "max_by",      "min_by", "string_agg"};
+      "any_value", "array_agg",  "collect_list", "collect_set", "first",  "first_value",
+      "last",      "last_value", "listagg",      "max_by",      "min_by", "string_agg"};
   return grouping_.keys[static_cast<std::size_t>(grouping_.time_key)].overlapping &&
          std::none_of(grouping_.aggregates.begin(), grouping_.aggregates.end(),
                       [](const AggregateTerm& aggregate) {
