@@ -60,11 +60,13 @@ void commit_pending(const QuerySetup& setup, Term& term) {
   term.sweep();
 }
 
-void open_sinks(const QuerySetup& setup, const Term& term) {
+void open_sinks(const QuerySetup& setup, const Term& term, OpenEnds& open) {
   for (const auto index : setup.sinks()) {
+    if (open.nodes.contains(index)) continue;
     const auto& node = setup.topology.nodes[index];
     node.sink->set_schema(node.schema);
     node.sink->open(term.restored().query_id);
+    open.nodes.insert(index);
   }
 }
 
@@ -91,7 +93,7 @@ void each_under_lock(const QuerySetup& setup, Step step) {
   for (const auto i : locked) step(i);
 }
 
-void open_sources(const QuerySetup& setup, const Term& term, bool again) {
+void open_sources(const QuerySetup& setup, const Term& term, OpenEnds& open) {
   const auto& last = term.restored().last;
   const auto sources = setup.sources();
   if (last && last->source_ends.size() != sources.size()) {
@@ -103,19 +105,21 @@ void open_sources(const QuerySetup& setup, const Term& term, bool again) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto& node = setup.topology.nodes[sources[i]];
     const Offset committed = last ? last->source_ends[i] : Offset{};
-    if (again) {
+    if (open.nodes.contains(sources[i])) {
       node.source->rewind(committed);
     } else {
       if (!setup.directory.empty()) {
         node.source->set_journal_directory(setup.directory + "/sources/" + std::to_string(i));
       }
       node.source->restore(committed, *term.state(node.id, 0, setup.topology.key_groups));
+      open.nodes.insert(sources[i]);
     }
   }
   const auto kind = setup.trigger.kind;
-  if (!again && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
+  if (!open.frozen && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
     each_under_lock(setup,
                     [&](std::size_t i) { setup.topology.nodes[sources[i]].source->freeze(); });
+    open.frozen = true;
   }
 }
 
@@ -257,10 +261,10 @@ void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided
   }
 }
 
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again) {
-  if (!again) open_sinks(setup, term);
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open) {
+  open_sinks(setup, term, open);
   commit_pending(setup, term);
-  open_sources(setup, term, again);
+  open_sources(setup, term, open);
   return make_tasks(setup, term);
 }
 

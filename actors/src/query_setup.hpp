@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,9 +44,14 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
 /// Tells the sources that epochs up to these ends are decided. None: nothing to tell.
 void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided);
 
+/// Which sinks and sources of a query are open, over all its terms: a fault may come between them.
+struct OpenEnds {
+  std::set<std::uint32_t> nodes;
+  bool frozen = false;  ///< the sources' ends, where the trigger asks for it
+};
+
 /// Opens sinks and sources at the term's last decision, commits what is decided, sweeps, and makes
-/// the tasks with their state. Blocking; runs on the I/O pool. `again`: another term of the same
-/// objects after a fault.
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again);
+/// the tasks with their state. Blocking; runs on the I/O pool.
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open);
 
 }  // namespace libstream
