@@ -130,24 +130,35 @@ class DirectoryRoot final : public CheckpointRoot {
   }
 
   void create_directory(const std::string& path) {
+    const std::lock_guard lock(directories_mutex_);
+    create_directories(path);
+  }
+
+  void create_directories(const std::string& path) {
     if (const auto status = files_->status(path)) {
       if (!status->directory) {
         throw Error(ErrorCode::conflict,
                     path + " is a file; give the checkpoint a directory of its own");
       }
-      return;
+      if (!unfinished_.contains(path)) {
+        return;
+      }
     }
     const auto above = parent(path);
     if (!above.empty() && !files_->status(above)) {
       if (path != path_ && path.starts_with(path_)) {
-        create_directory(above);
+        create_directories(above);
       } else {
         files_->create_directories(above);
       }
     }
+    // Until its name is durable, that it is there means nothing: whoever tries again after a failure
+    // goes on from here.
+    unfinished_.insert(path);
     files_->create_directories(path);
     checkpoint::set_mode(path, directory_mode);
     sync_directory(above);
+    unfinished_.erase(path);
   }
 
   void sync_tree(const std::string& path) {
@@ -188,6 +199,8 @@ class DirectoryRoot final : public CheckpointRoot {
   std::shared_ptr<FileSystem> files_;
   std::unique_ptr<checkpoint::RootLock> lock_;
   std::atomic<std::uint64_t> temporaries_{0};
+  std::mutex directories_mutex_;
+  std::set<std::string> unfinished_;  ///< directories that this object began to make
 };
 
 }  // namespace
