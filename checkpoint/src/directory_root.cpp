@@ -86,7 +86,8 @@ class DirectoryRoot final : public CheckpointRoot {
     check_poison();
     const auto target = path_ + "/" + name;
     create_directory(parent(target));
-    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" + std::to_string(temporaries_.fetch_add(1));
+    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" +
+                           std::to_string(temporaries_.fetch_add(1));
     const bool created = write_and_link(temporary, target, bytes);
     // Also where the name is taken: whoever reads it next must find it durable.
     sync_directory(parent(target));
@@ -137,15 +138,36 @@ class DirectoryRoot final : public CheckpointRoot {
   }
 
   void create_directory(const std::string& path) {
+    const std::lock_guard lock(directories_mutex_);
+    create_directories(path);
+  }
+
+  void create_directories(const std::string& path) {
     const auto status = files_->status(path);
     if (status && !status->directory) {
       throw Error(ErrorCode::conflict,
                   path + " is a file; give the checkpoint a directory of its own");
     }
+    if (path == path_) {
+      synced([&] { create_durable_directories(*files_, path); });
+      if (!status) make_private(path);
+      return;
+    }
     // Below the root a sync of the tree has made durable what was there when it was opened.
-    if (status && path != path_) return;
-    synced([&] { create_durable_directories(*files_, path); });
-    if (!status && local_) checkpoint::set_mode(path, directory_mode);
+    if (status && !unfinished_.contains(path)) return;
+    const auto above = parent(path);
+    if (above != path_) create_directories(above);
+    // Until its name is durable, that it is there means nothing: whoever tries again after a
+    // failure goes on from here.
+    unfinished_.insert(path);
+    files_->create_directories(path);
+    make_private(path);
+    sync_directory(above);
+    unfinished_.erase(path);
+  }
+
+  void make_private(const std::string& path) const {
+    if (local_) checkpoint::set_mode(path, directory_mode);
   }
 
   void sync_tree(const std::string& path) {
@@ -189,6 +211,8 @@ class DirectoryRoot final : public CheckpointRoot {
   std::shared_ptr<PoisonedRoots> poisoned_;
   std::unique_ptr<checkpoint::RootLock> lock_;
   std::atomic<std::uint64_t> temporaries_{0};
+  std::mutex directories_mutex_;
+  std::set<std::string> unfinished_;  ///< directories that this object began to make
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ WORDS = {"ENOSPC": "No space left on device", "EIO": "Input/output error"}
 # read back and tried once more, what is only removed, and the name of the lock's holder.
 HARMLESS = re.compile(r"mkdir .*|(create|write|chmod|unlink) .*/checkpoint/\.tmp/.*|"
                       r"link .*/checkpoint/(log|state|meta).*|unlink .*|"
-                      r"(ftruncate|chmod) .*/checkpoint/\.lock")
+                      r"chmod .*/checkpoint/(log|state)|ftruncate .*/checkpoint/\.lock")
 
 Case = collections.namedtuple("Case", "action call name path")
 
