@@ -50,14 +50,16 @@ bool put_own(CheckpointRoot& root, const std::string& name, std::string_view byt
 }
 
 StateFile StateFiles::store(FileKind kind, const std::string& suffix, std::string body) {
-  const auto bytes = frame(kind, std::move(body));
+  auto bytes = frame(kind, std::move(body));
   const auto name = "state/" + padded(term_) + "." + uuid_ + "." +
                     std::to_string(next_.fetch_add(1)) + "." + suffix;
   if (!put_own(*root_, name, bytes)) {
     throw Error(ErrorCode::conflict, "another process wrote " + name + " in the checkpoint " +
                                          root_->describe() + "; only one may use it");
   }
-  return {name, bytes.size(), frame_crc(bytes)};
+  StateFile file{name, bytes.size(), frame_crc(bytes)};
+  give_back(std::move(bytes));
+  return file;
 }
 
 std::string StateFiles::describe(const StateFile& file, const std::string& owner) const {

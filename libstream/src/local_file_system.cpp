@@ -1,5 +1,6 @@
 #include <libstream/environment.hpp>
 #include <libstream/error.hpp>
+#include <libstream/large_bytes.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -73,6 +74,13 @@ int open_file(const std::string& path, int flags, const char* action, mode_t mod
 constexpr std::size_t direct_least = std::size_t{1} << 20;
 constexpr std::size_t direct_block = 4096;
 constexpr std::size_t direct_buffer = std::size_t{1} << 20;
+using DirectBuffer = std::unique_ptr<void, void (*)(void*)>;
+
+DirectBuffer direct_memory() {
+  DirectBuffer buffer(std::aligned_alloc(direct_block, direct_buffer), std::free);
+  if (buffer == nullptr) throw std::bad_alloc();
+  return buffer;
+}
 
 class LocalFile final : public WritableFile {
  public:
@@ -107,9 +115,7 @@ class LocalFile final : public WritableFile {
   std::span<const std::byte> append_direct(std::span<const std::byte> bytes) {
     const int flags = ::fcntl(file_.get(), F_GETFL);
     if (flags < 0 || ::fcntl(file_.get(), F_SETFL, flags | O_DIRECT) != 0) return bytes;
-    const std::unique_ptr<void, void (*)(void*)> buffer(
-        std::aligned_alloc(direct_block, direct_buffer), std::free);
-    if (buffer == nullptr) throw std::bad_alloc();
+    const auto buffer = direct_memory();
     while (bytes.size() >= direct_block) {
       const std::size_t size = std::min(bytes.size() / direct_block * direct_block, direct_buffer);
       std::memcpy(buffer.get(), bytes.data(), size);
@@ -143,9 +149,12 @@ FileStatus to_status(const std::string& path, const struct stat& info) {
 class LocalFileSystem final : public FileSystem {
  public:
   std::string read(const std::string& path) override {
-    const auto found = status(path);
-    if (!found) fail("read", path, ENOENT);
-    return read(path, 0, found->size);
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) fail("read", path);
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    const bool own = (info.st_mode & 0777) == private_mode;
+    if (own && size >= direct_least) return read_direct(path, size);
+    return read(path, 0, size);
   }
 
   std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
@@ -240,6 +249,29 @@ class LocalFileSystem final : public FileSystem {
     if (::stat(a.c_str(), &first) != 0) fail("look at", a);
     if (::stat(b.c_str(), &second) != 0) fail("look at", b);
     return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  }
+
+ private:
+  /// As large files of our own are written.
+  std::string read_direct(const std::string& path, std::size_t size) {
+    const Descriptor file(open_file(path, O_RDONLY, "open"));
+    if (::fcntl(file.get(), F_SETFL, O_DIRECT) != 0) return read(path, 0, size);
+    const auto buffer = direct_memory();
+    std::string bytes = large_bytes(size);
+    bytes.resize(size);
+    std::size_t done = 0;
+    while (done < size) {
+      const auto got = ::pread(file.get(), buffer.get(), direct_buffer, static_cast<off_t>(done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EINVAL) return read(path, 0, size);
+      if (got < 0) fail("read", path);
+      if (got == 0) break;
+      const std::size_t part = std::min(static_cast<std::size_t>(got), size - done);
+      std::memcpy(bytes.data() + done, buffer.get(), part);
+      done += part;
+    }
+    bytes.resize(done);
+    return bytes;
   }
 };
 
