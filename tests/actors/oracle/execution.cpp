@@ -123,8 +123,7 @@ Query Execution::start(const std::shared_ptr<Runtime>& runtime, const Run& run) 
       .checkpoint(root_)
       .option("snapshotEpochs", static_cast<std::int64_t>(1 + run.schedule % 4))
       .option("noDataEpochs", query_.no_data_epochs)
-      // The recount counts rows by window; panes have an oracle of their own beside the operators.
-      .option("slidingWindows", "expanded");
+      .option("slidingWindows", query_.panes ? "panes" : "expanded");
   if (query_.max_policy) writer.option("watermarkPolicy", "max");
   writer.foreach_batch(output_.callback());
   if (query_.late_rows) writer.late_rows(memory_sink(late_));

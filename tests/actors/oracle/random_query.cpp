@@ -16,6 +16,7 @@ class Picker {
     query_.watermarked = !chance_.one_in(3);
     query_.max_policy = chance_.one_in(3);
     query_.no_data_epochs = !chance_.one_in(5);
+    query_.panes = !chance_.one_in(3);
     query_.batches_per_epoch = query_.ordered ? 1 : chance_.one_in(2) ? 0 : chance_.between(1, 3);
     pick_input();
     pick_core();
@@ -224,6 +225,7 @@ class Picker {
     add_time_key(grouping, false);
     add_aggregates(grouping, in_order_);
     grouping.watermarked = query_.watermarked;
+    grouping.panes = query_.panes;
     pick_mode(query_.watermarked && grouping.time_key >= 0);
     grouping.mode = query_.mode;
     const auto count = grouping.keys.size();
@@ -279,6 +281,7 @@ class Picker {
     Grouping grouping;
     add_value_keys(grouping);
     grouping.watermarked = true;
+    grouping.panes = query_.panes;
     const bool sessions = !grouping.keys.empty() && chance_.one_in(4);
     if (!sessions) add_time_key(grouping, true);
     add_aggregates(grouping, in_order_ && !sessions);
@@ -316,6 +319,7 @@ class Picker {
     }
     Grouping above;
     above.watermarked = true;
+    above.panes = query_.panes;
     for (const auto& key : keys) {
       if (key.name == time || !chance_.one_in(2)) continue;
       above.keys.push_back(value_key(key.name, key.name, column(key.name).value));
@@ -364,6 +368,7 @@ std::string RandomQuery::words() const {
   text += "\n  output mode " + std::string(to_string(mode));
   if (max_policy) text += ", watermark policy max";
   if (!no_data_epochs) text += ", no epochs without data";
+  if (panes) text += ", sliding windows in panes";
   if (batches_per_epoch > 0) text += ", batches an epoch " + std::to_string(batches_per_epoch);
   return text + (late_rows ? ", late rows kept\n" : "\n");
 }

@@ -21,6 +21,7 @@ struct RandomQuery {
   std::int64_t batches_per_epoch = 0;     ///< of each stream; 0: no limit
   bool ordered = false;                   ///< depends on the order of rows: one batch an epoch
   bool late_rows = false;                 ///< has a sink for them
+  bool panes = false;                     ///< sliding windows in panes, not expanded
   bool sorted = false;                    ///< by "n", descending
   std::function<bool(const Row&)> fails;  ///< may the query end at this row of the input?
 

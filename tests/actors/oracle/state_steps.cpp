@@ -61,7 +61,7 @@ KeyTerm window_key(const std::string& column, std::function<Value(const Row&)> t
                    std::int64_t size, std::int64_t slide, std::int64_t start) {
   KeyTerm term{"",
                window(column, seconds_text(size), seconds_text(slide), seconds_text(start)).as("w"),
-               "w", nullptr};
+               "w", nullptr, slide < size};
   term.words = "window(" + column + ", " + std::to_string(size) + " s every " +
                std::to_string(slide) + " s from " + std::to_string(start) + " s)";
   // By definition: windows start at start + n · slide, and contain the time.
@@ -129,44 +129,107 @@ bool Aggregation::passed(const Row& key, std::int64_t watermark_ms) const {
   return covered(window == nullptr ? value.integer() : (*window)[1].integer(), watermark_ms);
 }
 
+/// As docs/panes.md has it: not where the order of arrival counts.
+bool Aggregation::in_panes() const {
+  if (!grouping_.panes || grouping_.time_key < 0) return false;
+  static const std::set<std::string> follow_arrival{
+      "any_value", "array_agg",  "collect_list", "collect_set", "first",  "first_value",
+      "last",      "last_value", "listagg",      "max_by",      "min_by", "string_agg"};
+  return grouping_.keys[static_cast<std::size_t>(grouping_.time_key)].overlapping &&
+         std::none_of(grouping_.aggregates.begin(), grouping_.aggregates.end(),
+                      [](const AggregateTerm& aggregate) {
+                        return follow_arrival.contains(aggregate.function);
+                      });
+}
+
+/// One for each combination of what the terms say.
+std::vector<Row> Aggregation::keys_of(const Row& row) const {
+  std::vector<Row> keys{{}};
+  for (const auto& term : grouping_.keys) {
+    std::vector<Row> longer;
+    for (const Row& prefix : keys) {
+      for (const Value& value : term.values(row)) {
+        longer.push_back(prefix);
+        longer.back().push_back(value);
+      }
+    }
+    keys = std::move(longer);
+  }
+  return keys;
+}
+
+void Aggregation::take(const Row& row, const std::vector<Row>& keys, const Times& times,
+                       std::set<Row>& dropped) {
+  for (const Row& key : keys) {
+    if (passed(key, times.late)) {
+      late_.push_back(row);
+      dropped.insert(key);
+      continue;
+    }
+    if (grouping_.may_fail) check_arguments(grouping_, row);
+    groups_[key].push_back(row);
+    touched_.insert(key);
+  }
+}
+
+/// A row is late once, when all its windows are closed, and is held once.
+void Aggregation::take_in_pane(const Row& row, const std::vector<Row>& keys, const Times& times) {
+  if (keys.empty()) return;
+  const auto closed = [&](const Row& key) { return passed(key, times.late); };
+  if (std::all_of(keys.begin(), keys.end(), closed)) {
+    late_.push_back(row);
+    return;
+  }
+  if (grouping_.may_fail) check_arguments(grouping_, row);
+  ++panes_[keys];
+  touched_panes_.insert(keys);
+  for (const Row& key : keys) {
+    if (closed(key)) continue;
+    groups_[key].push_back(row);
+    touched_.insert(key);
+  }
+}
+
+void Aggregation::count_panes(const Times& times) {
+  state_ = {0, touched_panes_.size(), 0, late_.size(), 0, {}};
+  for (auto pane = panes_.begin(); pane != panes_.end();) {
+    const auto closed = [&](const Row& key) { return passed(key, times.evict); };
+    const bool due = std::all_of(pane->first.begin(), pane->first.end(), closed);
+    if (due) {
+      ++state_.removed;
+    } else {
+      state_.held += pane->second;
+    }
+    pane = due ? panes_.erase(pane) : std::next(pane);
+  }
+  state_.total = panes_.size();
+}
+
 std::vector<Row> Aggregation::epoch(const std::vector<Row>& rows, const Times& times) {
   late_.clear();
-  std::set<Row> touched;
+  touched_.clear();
+  touched_panes_.clear();
   std::set<Row> dropped;
   if (grouping_.keys.empty()) {
     groups_[{}];
-    touched.insert(Row{});
+    touched_.insert(Row{});
   }
+  const bool panes = in_panes();
   for (const Row& row : rows) {
-    std::vector<Row> keys{{}};
-    for (const auto& term : grouping_.keys) {
-      std::vector<Row> longer;
-      for (const Row& prefix : keys) {
-        for (const Value& value : term.values(row)) {
-          longer.push_back(prefix);
-          longer.back().push_back(value);
-        }
-      }
-      keys = std::move(longer);
-    }
-    for (const Row& key : keys) {
-      if (passed(key, times.late)) {
-        late_.push_back(row);
-        dropped.insert(key);
-        continue;
-      }
-      if (grouping_.may_fail) check_arguments(grouping_, row);
-      groups_[key].push_back(row);
-      touched.insert(key);
+    const auto keys = keys_of(row);
+    if (panes) {
+      take_in_pane(row, keys, times);
+    } else {
+      take(row, keys, times, dropped);
     }
   }
   std::vector<Row> output;
-  state_ = {0, touched.size(), 0, dropped.size(), 0, {}};
+  state_ = {0, touched_.size(), 0, dropped.size(), 0, {}};
   for (auto group = groups_.begin(); group != groups_.end();) {
     const bool due = passed(group->first, times.evict);
     const bool emits =
         grouping_.mode == OutputMode::complete || grouping_.keys.empty() ||
-        (grouping_.mode == OutputMode::append ? due : touched.contains(group->first));
+        (grouping_.mode == OutputMode::append ? due : touched_.contains(group->first));
     if (emits) {
       output.push_back(group->first);
       add_results(grouping_, group->second, output.back());
@@ -176,6 +239,7 @@ std::vector<Row> Aggregation::epoch(const std::vector<Row>& rows, const Times& t
     group = due ? groups_.erase(group) : std::next(group);
   }
   state_.total = groups_.size();
+  if (panes) count_panes(times);
   return output;
 }
 

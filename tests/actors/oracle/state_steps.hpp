@@ -17,6 +17,7 @@ struct KeyTerm {
   Expression expression;
   std::string name;
   std::function<std::vector<Value>(const Row&)> values;
+  bool overlapping = false;  ///< windows that do
 };
 
 /// size, slide, start in seconds; `time` gives µs or null.
@@ -47,6 +48,7 @@ struct Grouping {
   bool watermarked = false;
   OutputMode mode = OutputMode::append;
   bool may_fail = false;  ///< an argument may, at the row itself
+  bool panes = false;     ///< sliding windows are told to be counted by pane, where they can be
 };
 
 class Aggregation final : public Step {
@@ -68,10 +70,20 @@ class Aggregation final : public Step {
     return grouping_.watermarked && grouping_.time_key >= 0 &&
            grouping_.mode != OutputMode::complete;
   }
+  bool in_panes() const;
   bool passed(const Row& key, std::int64_t watermark_ms) const;
+  std::vector<Row> keys_of(const Row& row) const;
+  void take(const Row& row, const std::vector<Row>& keys, const Times& times,
+            std::set<Row>& dropped);
+  void take_in_pane(const Row& row, const std::vector<Row>& keys, const Times& times);
+  void count_panes(const Times& times);
 
   Grouping grouping_;
   std::map<Row, std::vector<Row>> groups_;
+  std::set<Row> touched_;
+  /// Rows by pane: rows of one pane have the same keys, in which all their windows stand.
+  std::map<std::vector<Row>, std::uint64_t> panes_;
+  std::set<std::vector<Row>> touched_panes_;
   StateCount state_;
   std::vector<Row> late_;
 };
