@@ -12,6 +12,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace libstream::apps {
 namespace {
@@ -143,9 +146,14 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   return stateful_loop(query);
 }
 
-/// One pass over the samples of all streams, those of the same events one after the other. Returns
-/// the events.
-std::uint64_t run_join(JoinLoop loop, const Supplies& supplies) {
+/// Batches of all streams, those of the same events one after the other.
+struct Sequence {
+  std::vector<std::pair<std::string, BatchPtr>> batches;
+  std::uint64_t events = 0;
+};
+
+Sequence in_sequence(const Supplies& supplies) {
+  Sequence all;
   std::uint64_t least = ~std::uint64_t{0}, most = 0;  // of the streams: a batch's events, and all
   for (const auto& [stream, supply] : supplies) {
     least = std::min(least, supply->events_per_batch());
@@ -155,22 +163,24 @@ std::uint64_t run_join(JoinLoop loop, const Supplies& supplies) {
     for (const auto& [stream, supply] : supplies) {
       const auto number = event / supply->events_per_batch();
       if (event % supply->events_per_batch() != 0 || number >= supply->samples()) continue;
-      loop(stream, *supply->sample(number));
+      all.batches.emplace_back(stream, supply->sample(number));
     }
   }
-  return most;
+  all.events = most;
+  return all;
 }
 
 std::optional<double> join_reference_rate(std::string_view query, const Supplies& supplies) {
+  if (!join_loop(query)) return std::nullopt;
+  const Sequence all = in_sequence(supplies);
   double best = 0;
   const double begin = thread_cpu_seconds();
   for (double now = begin; now < begin + measured_seconds;) {
-    JoinLoop loop = join_loop(query);  // A table as it grows: none comes twice.
-    if (!loop) return std::nullopt;
+    const JoinLoop loop = join_loop(query);  // With tables as they grow: no row comes twice.
     const double before = thread_cpu_seconds();
-    const auto events = static_cast<double>(run_join(std::move(loop), supplies));
+    for (const auto& [stream, batch] : all.batches) loop(stream, *batch);
     now = thread_cpu_seconds();
-    if (now > before) best = std::max(best, events / (now - before));
+    if (now > before) best = std::max(best, static_cast<double>(all.events) / (now - before));
   }
   return best;
 }
