@@ -86,7 +86,8 @@ class DirectoryRoot final : public CheckpointRoot {
     check_poison();
     const auto target = path_ + "/" + name;
     create_directory(parent(target));
-    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" + std::to_string(temporaries_.fetch_add(1));
+    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" +
+                           std::to_string(temporaries_.fetch_add(1));
     const bool created = write_and_link(temporary, target, bytes);
     // Also where the name is taken: whoever reads it next must find it durable.
     sync_directory(parent(target));
