@@ -130,8 +130,8 @@ class SimulatedDisk::Names {
 
   std::vector<std::string> paths(const std::string& prefix) const {
     std::vector<std::string> found;
-    for (auto it = names_.lower_bound(prefix);
-         it != names_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = names_.lower_bound(prefix); it != names_.end() && it->first.starts_with(prefix);
+         ++it) {
       if (it->second.now() && it->second.now()->file) found.push_back(it->first);
     }
     return found;

@@ -28,11 +28,10 @@ thread_local std::uint64_t seed_of_thread = 0;
 
 void print_seed_of_abort(int) {
   char line[128];
-  const auto size =
-      std::snprintf(line, sizeof line,
-                    "seed %llu aborts: libstream simulate --from %llu --seeds 1 --print\n",
-                    static_cast<unsigned long long>(seed_of_thread),
-                    static_cast<unsigned long long>(seed_of_thread));
+  const auto size = std::snprintf(
+      line, sizeof line, "seed %llu aborts: libstream simulate --from %llu --seeds 1 --print\n",
+      static_cast<unsigned long long>(seed_of_thread),
+      static_cast<unsigned long long>(seed_of_thread));
   [[maybe_unused]] const auto written = ::write(1, line, static_cast<std::size_t>(size));
   std::signal(SIGABRT, SIG_DFL);
   std::raise(SIGABRT);
@@ -95,8 +94,8 @@ class Findings {
   static bool print_hits(std::string_view name, std::string_view words, std::uint64_t hits,
                          std::uint64_t least) {
     std::printf("%-8.*s %-52.*s %9llu%s\n", static_cast<int>(name.size()), name.data(),
-                static_cast<int>(words.size()), words.data(),
-                static_cast<unsigned long long>(hits), hits < least ? "  TOO FEW" : "");
+                static_cast<int>(words.size()), words.data(), static_cast<unsigned long long>(hits),
+                hits < least ? "  TOO FEW" : "");
     return hits >= least;
   }
 
@@ -148,8 +147,8 @@ bool run_simulate(const SimulateCommand& command) {
       findings.add(seed, run_seed(seed, faults, command.print));
     }
   };
-  auto threads = command.threads > 0 ? command.threads
-                                     : std::max(1U, std::thread::hardware_concurrency());
+  auto threads =
+      command.threads > 0 ? command.threads : std::max(1U, std::thread::hardware_concurrency());
   if (command.print) threads = 1;
   std::vector<std::thread> others;
   for (std::uint32_t i = 1; i < threads; ++i) others.emplace_back(work);

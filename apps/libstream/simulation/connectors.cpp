@@ -23,7 +23,8 @@ class FeedReader final : public SourceReader {
   }
   BatchPtr next() override {
     if (next_ == units_.size()) return nullptr;
-    auto batch = process_->operation([this] { return read(position(units_[next_].bytes)); });
+    auto batch =
+        process_->operation(Aim::any, [this] { return read(position(units_[next_].bytes)); });
     ++next_;
     rows_ += batch->rows;
     return batch;
@@ -80,7 +81,7 @@ class FeedSource final : public Source {
   }
   std::optional<PlannedRange> plan(bool unlimited) override {
     if (feed_ == 0) process_->course().plan_begins();
-    auto range = process_->operation([&] { return plan_range(unlimited); });
+    auto range = process_->operation(Aim::any, [&] { return plan_range(unlimited); });
     process_->course().planned(range.has_value(), feed_ + 1 == process_->world().feeds.size());
     return range;
   }
@@ -90,7 +91,7 @@ class FeedSource final : public Source {
   }
   void freeze() override { frozen_ = process_->world().feeds[feed_].batches.size(); }
   void release(const Offset& decided) override {
-    process_->operation([&] {
+    process_->operation(Aim::release, [&] {
       auto& world = process_->world();
       // A frozen process may wake and repeat what it knows.
       world.ledger.released(feed_, position(decided));
@@ -174,7 +175,7 @@ class LedgerWriter final : public SinkWriter {
     }
   }
   StagedHandle stage() override {
-    return process_->operation([this] {
+    return process_->operation(Aim::any, [this] {
       auto& world = process_->world();
       if (process_->fails(Fault::task)) {
         if (process_->course().staged_and_undecided()) world.hits.add(CrashPoint::c25);
@@ -187,10 +188,9 @@ class LedgerWriter final : public SinkWriter {
       if (!world.plan.staged_outside) {
         return StagedHandle{bytes_of(std::exchange(lines_, {}), world.plan.large), rows};
       }
-      const auto handle = name_ + "/" + std::to_string(context_.term) + "/" +
-                          std::to_string(number(epoch_)) + "/" +
-                          std::to_string(context_.partition) + "/" +
-                          std::to_string(process_->number());
+      const auto handle =
+          name_ + "/" + std::to_string(context_.term) + "/" + std::to_string(number(epoch_)) + "/" +
+          std::to_string(context_.partition) + "/" + std::to_string(process_->number());
       world.staged[handle] = std::exchange(lines_, {});
       return StagedHandle{handle, rows};
     });
@@ -223,7 +223,7 @@ class LedgerSink final : public Sink {
     const auto& plan = process_->world().plan;
     course.commit_begins(epoch, plan.ledger_sinks + (plan.kind == QueryKind::windows ? 1 : 0));
     const bool fails = process_->fails(Fault::sink);
-    process_->operation([&] {
+    process_->operation(Aim::commit, [&] {
       if (fails && !process_->fate().after_effect) refuse();
       show(epoch, handles);
       course.commit_shows();
@@ -233,14 +233,13 @@ class LedgerSink final : public Sink {
   }
 
   void sweep(std::uint64_t term, std::span<const StagedHandle> keep) override {
-    process_->operation([&] {
+    process_->operation(Aim::any, [&] {
       std::erase_if(process_->world().staged, [&](const auto& staged) {
         const auto& handle = staged.first;
         if (!handle.starts_with(name_ + "/")) return false;
         const bool old = std::stoull(handle.substr(name_.size() + 1)) < term;
-        return old && std::none_of(keep.begin(), keep.end(), [&](const StagedHandle& kept) {
-                 return kept.bytes == handle;
-               });
+        return old && std::none_of(keep.begin(), keep.end(),
+                                   [&](const StagedHandle& kept) { return kept.bytes == handle; });
       });
     });
   }

@@ -19,8 +19,34 @@ namespace libstream::apps::simulation {
 
 /// Numbers of docs/checkpoint.md. C4 is no more: there are no intents.
 enum class CrashPoint : std::uint8_t {
-  c0, c1, c2, c3, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16,  //
-  c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28,
+  c0,
+  c1,
+  c2,
+  c3,
+  c5,
+  c6,
+  c7,
+  c8,
+  c9,
+  c10,
+  c11,
+  c12,
+  c13,
+  c14,
+  c15,
+  c16,  //
+  c17,
+  c18,
+  c19,
+  c20,
+  c21,
+  c22,
+  c23,
+  c24,
+  c25,
+  c26,
+  c27,
+  c28,
 };
 inline constexpr std::size_t crash_points = 28;
 std::string_view name_of(CrashPoint point);
@@ -54,6 +80,11 @@ class Course {
   std::vector<CrashPoint> points() const;
   bool recovering() const { return !planned_; }
   bool opened() const { return open_ == Open::durable; }
+  bool removing() const { return removing_; }
+  bool puts_decision() const {
+    return put_ != Put::none && entry_ && std::holds_alternative<EpochEntry>(*entry_);
+  }
+  bool puts_state() const { return put_ != Put::none && name_.starts_with("state/"); }
   /// An epoch is staged by all and not decided.
   bool staged_and_undecided() const;
   std::optional<std::uint64_t> term() const { return term_; }
@@ -78,7 +109,7 @@ class Course {
   // The epoch in the data plane.
   bool planned_ = false;
   bool planning_ = false;
-  bool data_ = false;  ///< some source has some
+  bool data_ = false;     ///< some source has some
   bool waiting_ = false;  ///< planned with data, nothing read
   bool rows_read_ = false;
   std::uint64_t state_files_ = 0;  ///< of undecided epochs

@@ -28,8 +28,8 @@ std::string difference(const Lines& expected, const Lines& got) {
   const auto [a, b] = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
   return "expected " + std::to_string(expected.size()) + " rows, got " +
          std::to_string(got.size()) + "; first difference: expected \"" +
-         (a == expected.end() ? "no more" : *a) + "\", got \"" +
-         (b == got.end() ? "no more" : *b) + "\"";
+         (a == expected.end() ? "no more" : *a) + "\", got \"" + (b == got.end() ? "no more" : *b) +
+         "\"";
 }
 
 /// "{"key":1,"n":2}" as "1 2": all columns are whole numbers.
@@ -76,8 +76,7 @@ void Ledger::violate(const std::string& what) {
 std::optional<LogEntry> Ledger::read(std::uint64_t index) const {
   const auto bytes = disk_.content(log_path(index));
   if (bytes.empty()) return std::nullopt;
-  return decode_log_entry(bytes, index,
-                          disk_.content(std::string(checkpoint_directory) + "/meta"));
+  return decode_log_entry(bytes, index, disk_.content(std::string(checkpoint_directory) + "/meta"));
 }
 
 void Ledger::entry_linked(std::uint64_t index) {
@@ -220,7 +219,8 @@ void Ledger::published_late(Epoch epoch, Lines rows) {
 }
 
 void Ledger::released(std::size_t source, std::size_t batches) {
-  const auto read = durable_ == 0 ? std::string() : decisions_[durable_ - 1].entry.source_ends[source];
+  const auto read =
+      durable_ == 0 ? std::string() : decisions_[durable_ - 1].entry.source_ends[source];
   if (batches > (read.empty() ? 0 : std::stoull(read))) {
     violate("source " + std::to_string(source) + " may forget " + std::to_string(batches) +
             " batches, which are not decided");
@@ -234,23 +234,34 @@ void Ledger::restored(std::size_t source, std::size_t batches) {
 }
 
 std::vector<std::string> Ledger::needed_files() const {
-  std::vector<std::string> files = disk_.paths(log_prefix);
-  files.push_back(std::string(checkpoint_directory) + "/meta");
+  std::vector<std::string> files;
   if (decisions_.empty()) return files;
-  const auto& last = decisions_.back().entry;
-  const auto from = last.snapshot ? number(last.snapshot->epoch) + 1 : 0;
-  if (last.snapshot) {
-    for (const auto& file : last.snapshot->files) {
+  const auto& last = decisions_.back();
+  const auto from = last.entry.snapshot ? number(last.entry.snapshot->epoch) + 1 : 0;
+  if (last.entry.snapshot) {
+    for (const auto& file : last.entry.snapshot->files) {
       files.push_back(std::string(checkpoint_directory) + "/" + file.name);
     }
   }
   for (auto epoch = from; epoch < decisions_.size(); ++epoch) {
+    // That the log had one entry more, nobody can know.
+    const auto log = log_path(decisions_[epoch].index);
+    if (log != disk_.paths(log_prefix).back()) files.push_back(log);
     for (const auto& changes : decisions_[epoch].entry.changes) {
       if (changes.file) {
         files.push_back(std::string(checkpoint_directory) + "/" + changes.file->name);
       }
     }
   }
+  return files;
+}
+
+std::vector<std::string> Ledger::read_files() const {
+  auto files = needed_files();
+  if (!newest_open_) return files;
+  const auto log = disk_.paths(log_prefix);
+  files.insert(files.end(), log.begin(), log.end());
+  files.push_back(std::string(checkpoint_directory) + "/meta");
   return files;
 }
 

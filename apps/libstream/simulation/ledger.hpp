@@ -52,8 +52,10 @@ class Ledger {
   bool is_decided(Epoch epoch) const { return number(epoch) < durable_; }
   /// Term of the newest open in the log.
   std::optional<std::uint64_t> newest_term() const { return newest_open_; }
-  /// Files of the checkpoint that a start must read, and so must find damaged.
+  /// Files of the checkpoint that a start must miss.
   std::vector<std::string> needed_files() const;
+  /// Those that it reads, and so must find damaged.
+  std::vector<std::string> read_files() const;
   /// Hash over all that was seen.
   std::uint64_t trace() const { return trace_; }
 

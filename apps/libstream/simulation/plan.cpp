@@ -48,7 +48,7 @@ Plan make_plan(std::uint64_t seed, const Faults& allowed) {
                        plan.kind == QueryKind::distinct ||
                        (plan.kind == QueryKind::windows && plan.append);
   plan.file_sink = appends && chance.one_in(3);
-  plan.large = chance.one_in(12);
+  plan.large = chance.one_in(8);
   return plan;
 }
 

@@ -9,6 +9,13 @@
 
 namespace libstream::apps::simulation {
 
+namespace {
+
+constexpr std::array<std::string_view, 6> aim_words = {
+    "", " that removes", " that writes state", " that decides", " that releases", " that commits"};
+
+}  // namespace
+
 void Hits::add(const Hits& other) {
   for (std::size_t i = 0; i < points.size(); ++i) points[i] += other.points[i];
   for (std::size_t i = 0; i < faults.size(); ++i) faults[i] += other.faults[i];
@@ -20,7 +27,8 @@ std::string Fate::words() const {
     text += "runs to its end";
   } else {
     text += std::string(name_of(*end)) + (at_operation ? " at operation " : " after step ") +
-            std::to_string(point) + (at_operation && after ? " (after it)" : "");
+            std::to_string(point) + std::string(aim_words[static_cast<std::size_t>(aim)]) +
+            (at_operation && after ? " (after it)" : "");
   }
   for (const auto& [kind, place] : errors) {
     text += ", " + std::string(name_of(kind)) + " fails at " + std::to_string(place);
@@ -93,7 +101,8 @@ DataStream Process::query(const std::vector<DataStream>& inputs) const {
     case QueryKind::totals:
       return rows.group_by(col("key"))
           .agg(count().as("n"), sum("id").as("ids"), max("text").as("text"))
-          .select(col("key"), col("n"), col("ids"), expr("cast(length(text) as bigint)").as("size"));
+          .select(col("key"), col("n"), col("ids"),
+                  expr("cast(length(text) as bigint)").as("size"));
     case QueryKind::windows:
       return rows.with_watermark("time", std::chrono::seconds(watermark_delay / second))
           .group_by(col("key"), window("time", std::chrono::seconds(window_size / second)))
@@ -177,20 +186,28 @@ void Process::die(const char* why) {
   world_.tell("  process " + std::to_string(number_) + " dies, " + why + ":" + where);
 }
 
-void Process::before() {
-  if (dead_) throw Died{};
-  if (fate_.end && fate_.at_operation && !fate_.after && operations_ == fate_.point) strike(true);
+bool Process::strikes(Aim aim, bool after) const {
+  return fate_.end && fate_.at_operation && (fate_.aim == Aim::any || fate_.aim == aim) &&
+         fate_.after == after && operations_ == fate_.point;
 }
 
-void Process::after() {
-  if (fate_.end && fate_.at_operation && fate_.after && operations_ == fate_.point) strike(true);
-  ++operations_;
+void Process::before(Aim aim) {
+  if (dead_) throw Died{};
+  if (strikes(aim, false)) strike(true);
+}
+
+void Process::after(Aim aim) {
+  if (strikes(aim, true)) strike(true);
+  if (fate_.aim == Aim::any || fate_.aim == aim) ++operations_;
   if (dead_) throw Died{};
 }
 
 bool Process::fails(Fault kind) {
   const auto found = fate_.errors.find(kind);
-  return found != fate_.errors.end() && seen_[kind]++ == found->second;
+  if (found == fate_.errors.end()) return false;
+  const bool task = kind == Fault::source || kind == Fault::task;
+  if (task && fate_.while_staged && !course_.staged_and_undecided()) return false;
+  return seen_[kind]++ == found->second;
 }
 
 bool Process::disk_is_full() {

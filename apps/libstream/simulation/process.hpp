@@ -40,10 +40,7 @@ class Process;
 /// What outlives processes.
 struct World {
   explicit World(const Plan& chosen)
-      : plan(chosen),
-        feeds(plan.streams),
-        released(plan.streams, 0),
-        ledger(plan, feeds, disk) {}
+      : plan(chosen), feeds(plan.streams), released(plan.streams, 0), ledger(plan, feeds, disk) {}
 
   Plan plan;
   std::vector<Feed> feeds;
@@ -57,17 +54,22 @@ struct World {
   std::function<void(const std::string&)> tell = [](const std::string&) {};
 };
 
+/// Operations that a fate can aim at, since they are rare among all.
+enum class Aim : std::uint8_t { any, removal, state_file, decision, release, commit };
+
 /// What is to befall a process.
 struct Fate {
   /// crash, power, freeze or stop; absent: it runs to its end.
   std::optional<Fault> end;
   bool at_operation = false;  ///< `point` counts operations, else steps
+  Aim aim = Aim::any;         ///< which operations count
   std::uint64_t point = 0;
   bool after = false;  ///< behind the operation
   /// Which operation of its kind fails, by kind of fault.
   std::map<Fault, std::uint64_t> errors;
   std::uint64_t full_for = 1;  ///< operations
   bool after_effect = false;   ///< of a commit that fails
+  bool while_staged = false;   ///< tasks fail only while an epoch waits for its decision
   Trigger trigger = Trigger::available_now();
   std::uint32_t partitions = 1;
   std::uint32_t source_tasks = 1;
@@ -120,19 +122,19 @@ class Process final : public std::enable_shared_from_this<Process> {
   bool overlapped() const { return overlapped_; }
   /// One operation on the world outside.
   template <class Do>
-  auto operation(Do act) {
-    before();
+  auto operation(Aim aim, Do act) {
+    before(aim);
     if constexpr (std::is_void_v<decltype(act())>) {
       act();
-      after();
+      after(aim);
     } else {
       auto result = act();
-      after();
+      after(aim);
       return result;
     }
   }
-  void before();
-  void after();
+  void before(Aim aim);
+  void after(Aim aim);
   /// True where the operation of this kind is the one that fails.
   bool fails(Fault kind);
   bool disk_is_full();
@@ -141,6 +143,7 @@ class Process final : public std::enable_shared_from_this<Process> {
   void decision_done() { decision_failed_ = false; }
 
  private:
+  bool strikes(Aim aim, bool after) const;
   void strike(bool in_operation);
   void die(const char* why);
   void catch_error(const std::function<void()>& call);

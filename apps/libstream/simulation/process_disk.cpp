@@ -25,7 +25,7 @@ class DiskHook final : public testing::FileHook {
   explicit DiskHook(std::shared_ptr<Process> process) : process_(std::move(process)) {}
 
   void before(const FileOperation& operation) override {
-    process_->before();
+    process_->before(aim(operation));
     if (syncs(operation.kind) && process_->fails(Fault::fsync)) {
       process_->fail(Fault::fsync, "cannot sync " + operation.path + ": Input/output error");
     }
@@ -43,10 +43,19 @@ class DiskHook final : public testing::FileHook {
     if (!syncs(operation.kind) && !reads(operation.kind) && process_->fails(Fault::write)) {
       process_->fail(Fault::write, "cannot write " + operation.path + ": Input/output error");
     }
-    process_->after();
+    process_->after(aim(operation));
   }
 
  private:
+  Aim aim(const FileOperation& operation) const {
+    if (operation.kind == Kind::remove) {
+      return process_->course().removing() ? Aim::removal : Aim::any;
+    }
+    return process_->course().puts_decision() ? Aim::decision
+           : process_->course().puts_state()  ? Aim::state_file
+                                              : Aim::any;
+  }
+
   void observe(const FileOperation& operation) {
     process_->course().file_operation(operation);
     auto& ledger = process_->world().ledger;
@@ -105,8 +114,7 @@ class ProcessRoot final : public CheckpointRoot {
  private:
   std::optional<LogEntry> entry_of(const std::string& name, std::span<const std::byte> bytes) {
     if (!name.starts_with("log/")) return std::nullopt;
-    const auto meta =
-        process_->world().disk.content(std::string(checkpoint_directory) + "/meta");
+    const auto meta = process_->world().disk.content(std::string(checkpoint_directory) + "/meta");
     return decode_log_entry({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
                             std::stoull(name.substr(4)), meta);
   }

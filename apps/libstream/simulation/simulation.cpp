@@ -87,6 +87,10 @@ class Simulation {
       fate.end = ends[chance_.below(ends.size())];
       fate.at_operation = *fate.end != Fault::stop && chance_.one_in(2);
       fate.point = some_point(fate.at_operation ? 320 : 1600);
+      if (fate.at_operation && chance_.one_in(2)) {
+        fate.aim = static_cast<Aim>(chance_.between(1, 5));
+        fate.point = chance_.below(12);
+      }
       fate.after = chance_.one_in(2);
     }
     for (const auto fault : {Fault::fsync, Fault::full, Fault::write, Fault::read, Fault::sink,
@@ -95,6 +99,7 @@ class Simulation {
     }
     fate.full_for = chance_.between(1, 12);
     fate.after_effect = chance_.one_in(2);
+    fate.while_staged = chance_.one_in(2);
     fate.restarts = chance_.one_in(2) ? chance_.between(1, 3) : 0;
     const auto trigger = chance_.below(6);
     if (trigger == 0) fate.trigger = Trigger::once();
@@ -110,9 +115,51 @@ class Simulation {
   }
 
   void attempt() {
+    if (!frozen_ && meets(Fault::flip) && chance_.one_in(3)) damage(Fault::flip);
+    if (!frozen_ && meets(Fault::missing) && chance_.one_in(3)) damage(Fault::missing);
     const auto process = new_process(random_fate());
     if (process->start()) run_to_its_end(*process);
     settle(process);
+  }
+
+  /// Damages a file that the next start must read: it must refuse, name what is wrong and harm
+  /// nothing. Then all is as before.
+  void damage(Fault kind) {
+    const auto files =
+        kind == Fault::flip ? world_.ledger.read_files() : world_.ledger.needed_files();
+    if (files.empty() || violated()) return;
+    const auto& path = files[chance_.below(files.size())];
+    const auto bytes = world_.disk.content(path);
+    if (kind == Fault::flip) {
+      auto flipped = bytes;
+      const auto bit = chance_.below(bytes.size() * 8);
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
+      world_.disk.replace(path, flipped);
+    } else {
+      world_.disk.erase(path);
+    }
+    world_.tell(std::string(name_of(kind)) + ": " + path);
+    world_.hits.add(kind);
+    world_.hits.add(CrashPoint::c21);
+    const auto process = new_process(calm());
+    const bool started = process->start();
+    if (started || process->error_code() != ErrorCode::corrupt) {
+      world_.ledger.violate("a start over the damaged " + path +
+                            " does not refuse as corrupt: " + process->error());
+    } else if (!names_damage(process->error(), path)) {
+      world_.ledger.violate("the error over the damaged " + path +
+                            " does not name it: " + process->error());
+    }
+    process->bury();
+    world_.disk.replace(path, bytes);
+  }
+
+  /// What is gone from the log cannot be named by file; its place or its epoch will do.
+  static bool names_damage(const std::string& error, const std::string& path) {
+    const auto name = path.substr(std::string_view(checkpoint_directory).size() + 1);
+    return error.find(name) != std::string::npos ||
+           (name.starts_with("log/") && error.find("missing in ") != std::string::npos &&
+            error.find("log") != std::string::npos);
   }
 
   /// Steps a process, and a frozen one beside it when its time has come.

@@ -42,8 +42,8 @@ class FileHook {
 
 /// A disk in memory that several simulated processes share and that survives them. It keeps its
 /// promises as narrowly as POSIX allows: until a file is synced, a power cut may take, cut or tear
-/// its bytes; until a directory is synced, each name made or removed in it may be as before, whatever
-/// became of names made earlier. For one thread.
+/// its bytes; until a directory is synced, each name made or removed in it may be as before,
+/// whatever became of names made earlier. For one thread.
 class SimulatedDisk {
  public:
   SimulatedDisk();
