@@ -140,7 +140,7 @@ std::vector<std::string> Ledger::files_of(const EpochEntry& entry) const {
     if (changes.file) files.push_back(changes.file->name);
   }
   if (entry.snapshot) {
-    for (const auto& file : entry.snapshot->files) files.push_back(file.name);
+    entry.snapshot->for_each_file([&](const StateFile& file) { files.push_back(file.name); });
   }
   for (auto& file : files) file = std::string(checkpoint_directory) + "/" + file;
   return files;
