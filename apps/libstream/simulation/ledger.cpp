@@ -239,9 +239,9 @@ std::vector<std::string> Ledger::needed_files() const {
   const auto& last = decisions_.back();
   const auto from = last.entry.snapshot ? number(last.entry.snapshot->epoch) + 1 : 0;
   if (last.entry.snapshot) {
-    for (const auto& file : last.entry.snapshot->files) {
+    last.entry.snapshot->for_each_file([&](const StateFile& file) {
       files.push_back(std::string(checkpoint_directory) + "/" + file.name);
-    }
+    });
   }
   for (auto epoch = from; epoch < decisions_.size(); ++epoch) {
     // That the log had one entry more, nobody can know.
