@@ -115,7 +115,7 @@ void run(const Run& wanted, const std::shared_ptr<const Supply>& supply) {
   }
   auto running = writer.none().start();
   if (wanted.per_second > 0) {
-    while (epochs < wanted.epochs && running.active()) {
+    while (epochs < wanted.epochs && running.is_active()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     running.stop();
