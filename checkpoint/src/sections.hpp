@@ -17,7 +17,7 @@ namespace libstream::checkpoint {
 class Floors final {
  public:
   bool covers(std::uint32_t group, std::string_view key) const {
-    return group < keys_.size() && key < keys_[group];
+    return group < keys_.size() && !keys_[group].empty() && key < keys_[group];
   }
   void raise(std::uint32_t group, std::string_view key);
   /// Empty: none.
