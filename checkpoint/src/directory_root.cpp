@@ -152,8 +152,8 @@ class DirectoryRoot final : public CheckpointRoot {
         files_->create_directories(above);
       }
     }
-    // Until its name is durable, that it is there means nothing: whoever tries again after a failure
-    // goes on from here.
+    // Until its name is durable, that it is there means nothing: whoever tries again after a
+    // failure goes on from here.
     unfinished_.insert(path);
     files_->create_directories(path);
     checkpoint::set_mode(path, directory_mode);
