@@ -60,7 +60,7 @@ class Flights:
     def send(self, signal):
         self._process.send_signal(signal)
 
-    def wait(self, timeout=120):
+    def wait(self, timeout=600):
         code = self._process.wait(timeout)
         self._reader.join()
         return code

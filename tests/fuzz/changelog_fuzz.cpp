@@ -47,10 +47,11 @@ void changelog(std::string_view bytes) {
   Floors floors;
   const auto sections = Sections::of_changelog(bytes, floors);
   std::uint64_t kept = 0;
+  GroupFold fold;
   for (std::uint32_t group = 0; group < sections.end_group(); ++group) {
-    GroupFold fold;
     const auto section = sections.section(group);
     if (section.empty()) continue;
+    fold.clear();
     fold.add(section, false);
     fold.sort();
     for (const auto& entry : fold.entries()) kept += entry.kind() == ChangeKind::put;

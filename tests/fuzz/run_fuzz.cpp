@@ -17,10 +17,11 @@ void read_run(std::string_view bytes) {
   const RunFile reference{{"state/1", bytes.size(), 0}, OperatorId{0}, 0, 128};
   const auto sections =
       Sections::of_run(Framed(std::string(bytes), 0, bytes.size()), reference, "the input");
+  GroupFold fold;
   for (std::uint32_t group = 0; group < reference.end_group; ++group) {
     const auto section = sections.section(group);
     if (section.empty()) continue;
-    GroupFold fold;
+    fold.clear();
     fold.add(section, false);
     fold.sort();
   }
