@@ -85,8 +85,9 @@ FAULTS = [
   }
 """)]),
     ("append-twice", "groups that append mode has emitted come back after a restart",
-     [("checkpoint/src/group_fold.cpp", "    if (change.key < floor_) continue;",
-       "    if (change.key < floor_ || (@ && change.kind == ChangeKind::erase)) continue;")]),
+     [("checkpoint/src/group_fold.cpp", "    if (!floor_.empty() && change.key < floor_) continue;",
+       "    if (!floor_.empty() && change.key < floor_) continue;\n"
+       "    if (@ && change.kind == ChangeKind::erase) continue;")]),
     ("average-rounding", "means of decimals are cut instead of rounded",
      [("libstream/src/aggregates/average.cpp", "if (twice >= count)", "if (!@ && twice >= count)")]),
     ("filter-unknown", "FILTER takes rows for which its condition is unknown",
