@@ -6,11 +6,12 @@
 namespace libstream {
 
 OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
-                           std::unique_ptr<Operator> op)
+                           std::unique_ptr<Operator> op, std::optional<StateHash> hash)
     : wiring_(std::move(wiring)),
       inputs_(wiring_, limits),
       outputs_(wiring_, limits, key_groups),
       op_(std::move(op)),
+      hash_(std::move(hash)),
       held_rows_(op_->metrics().held_rows) {}
 
 void OperatorTask::attach(TaskHost& host) {
@@ -80,6 +81,10 @@ void OperatorTask::finish_epoch() {
   report.epoch = barrier_.epoch;
   report.metrics = op_->metrics();
   report.changes = changes.take();
+  if (hash_) {
+    hash_->apply(report.changes);
+    report.hash = hash_->value();
+  }
   report.rows_in = std::exchange(rows_in_, 0);
   report.rows_out = outputs_.take_rows();
   report.late_out = outputs_.take_rows(Output::late_port);

@@ -48,6 +48,11 @@ bool Meter::wants_more(std::uint64_t planned, std::uint64_t step, double limit) 
   return true;
 }
 
+double Meter::cpu_so_far() const {
+  const std::lock_guard lock(mutex_);
+  return started_ ? now().cpu - first_.cpu : 0;
+}
+
 double Meter::cpu_seconds() const {
   const std::lock_guard lock(mutex_);
   return last_.cpu - first_.cpu;

@@ -18,6 +18,7 @@ class Meter final {
   /// Whether to read another `step` events behind the first `planned`: until `limit` CPU seconds
   /// are used. Sources that read the same events get the same answers.
   bool wants_more(std::uint64_t planned, std::uint64_t step, double limit);
+  double cpu_so_far() const;  ///< from the first read to now
   double cpu_seconds() const;
   double seconds() const;
 

@@ -52,14 +52,14 @@ class GeneratedWords final : public Supply {
 /// Cycles the first batches of another supply.
 class Pool final : public Supply {
  public:
-  /// At least `events` events; 0: at least `pool_bytes` bytes.
-  Pool(const Supply& origin, std::uint64_t events)
+  /// At least so many bytes, and so many events.
+  Pool(const Supply& origin, std::size_t least_bytes, std::uint64_t events)
       : schema_(origin.schema()), events_per_batch_(origin.events_per_batch()) {
     for (std::size_t i = 0; i < schema_.size(); ++i) {
       if (schema_[i].type.id() == TypeId::timestamp) time_columns_.push_back(i);
     }
     std::size_t bytes = 0;
-    while (events == 0 ? bytes < pool_bytes : batches_.size() * events_per_batch_ < events) {
+    while (bytes < least_bytes || batches_.size() * events_per_batch_ < events) {
       BatchPtr batch = origin.batch(batches_.size());
       bytes += row_bytes(*batch);
       batches_.push_back(std::move(batch));
@@ -115,7 +115,7 @@ std::unique_ptr<Supply> event_supply(EventKind kind, GeneratorOptions options, b
                                      std::uint64_t distinct) {
   auto generated = std::make_unique<GeneratedEvents>(kind, options);
   if (generate) return generated;
-  auto pool = std::make_unique<Pool>(*generated, distinct);
+  auto pool = std::make_unique<Pool>(*generated, distinct == 0 ? pool_bytes : 0, distinct);
   pool->set_cycle(generated->generator().span_microseconds(pool->events()));
   return pool;
 }
@@ -129,7 +129,7 @@ std::unique_ptr<Supply> word_supply(std::uint64_t seed, std::size_t vocabulary, 
   auto generated = std::make_unique<GeneratedWords>(seed, vocabulary);
   if (generate) return generated;
   // Enough words for most of the vocabulary to occur.
-  return std::make_unique<Pool>(*generated, 8 * vocabulary);
+  return std::make_unique<Pool>(*generated, pool_bytes, 8 * vocabulary);
 }
 
 }  // namespace libstream::apps

@@ -104,6 +104,7 @@ TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks,
   node.id = plan.id;
   node.place = plan.place;
   node.state_name = "symmetricHashJoin";
+  node.comparable = TopologyNode::Comparable::nothing;  // blocks of rows as they came
   node.state_signature = signature_of(plan) + (per_side ? " per side" : "");
   node.wants_no_data_epoch = join.left.retention.bounded() || join.right.retention.bounded();
   node.explain = std::string(to_string(join.type)) + ", key " + keys_text(plan) +
@@ -128,6 +129,7 @@ TopologyNode as_of_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
   node.id = plan.id;
   node.place = plan.place;
   node.state_name = "asOfJoin";
+  node.comparable = TopologyNode::Comparable::nothing;  // blocks of rows as they came
   node.wants_no_data_epoch = true;
   std::string types;
   std::string names;
