@@ -82,6 +82,31 @@ Lines bids_with_auctions(const Supplies& supplies, std::uint64_t events) {
   return lines;
 }
 
+/// Events are impressions here, and those of a batch of either stream end together.
+Lines clicked_impressions(const Supplies& supplies, std::uint64_t events) {
+  const auto each_batch = [&](const std::string& stream, auto&& visit) {
+    const Supply& supply = *supplies.at(stream);
+    for (std::uint64_t i = 0; i < events / supply.events_per_batch(); ++i) {
+      const BatchPtr batch = supply.batch(i);
+      for (std::size_t row = 0; row < batch->rows; ++row) visit(*batch, row);
+    }
+  };
+  std::unordered_map<std::int64_t, std::pair<std::int64_t, std::int64_t>> shown;  // ad, time
+  each_batch("impressions", [&](const Batch& batch, std::size_t row) {
+    shown[number(batch, 0, row)] = {number(batch, 1, row), number(batch, 2, row)};
+  });
+  Lines lines;
+  each_batch("clicks", [&](const Batch& batch, std::size_t row) {
+    const auto found = shown.find(number(batch, 0, row));
+    if (found == shown.end()) return;
+    const auto [ad, time] = found->second;
+    const auto clicked = number(batch, 1, row);
+    if (clicked < time || clicked > time + 10 * second) return;
+    lines.push_back(join(found->first, ad, time, clicked));
+  });
+  return lines;
+}
+
 struct Bid {
   std::int64_t price, time;
   std::string line;  ///< as q9 puts it out
@@ -99,6 +124,7 @@ std::optional<Lines> joined_lines(const std::string& query, const Supplies& supp
   if (query == "q3") return local_items(supplies, events);
   if (query == "q8") return new_sellers(supplies, events);
   if (query == "q20") return bids_with_auctions(supplies, events);
+  if (query == "intervaljoin") return clicked_impressions(supplies, events);
   return std::nullopt;
 }
 

@@ -7,7 +7,8 @@
 
 namespace libstream::apps {
 
-/// The rows of q3, q8 or q20 over the first `events` events; nullopt for other queries.
+/// The rows of q3, q8, q20 or intervaljoin over the first `events` events; nullopt for other
+/// queries.
 std::optional<Lines> joined_lines(const std::string& query, const Supplies& supplies,
                                   std::uint64_t events);
 /// q9: an empty text, or the first difference. Which of equal bids wins is open, but it is one of

@@ -50,9 +50,9 @@ struct NexmarkOptions {
 };
 
 void declare(CLI::App& app, NexmarkOptions& options) {
-  auto names = query_names();
-  names.emplace_back("intervaljoin");
-  app.add_option("--query", options.query, "What to run")->required()->check(CLI::IsMember(names));
+  app.add_option("--query", options.query, "What to run")
+      ->required()
+      ->check(CLI::IsMember(query_names()));
   app.add_option(
          "--events", options.events,
          "Events to read (words for wordcount); 0: as many as 5 CPU seconds take (q3, q9, q18, "
@@ -209,43 +209,24 @@ void print(const NexmarkOptions& options, const Result& result, std::optional<do
 /// Impressions and clicks: its events are the rows of both.
 void run_interval_join(NexmarkOptions options) {
   const Ads ads({options.seed, options.live});
-  EventSourceOptions read;
   const auto whole_steps = [](std::uint64_t events) {
     return std::max<std::uint64_t>((events + Ads::step() / 2) / Ads::step(), 1) * Ads::step();
   };
   // Until the state is full, and three times more.
-  read.events = whole_steps(options.events == 0 ? options.live * 4 : options.events * 10 / 11);
-  read.epoch_events =
+  options.events = whole_steps(options.events == 0 ? options.live * 4 : options.events * 10 / 11);
+  options.epoch_events =
       whole_steps(options.epoch_events == 0 ? options.live / 4 : options.epoch_events * 10 / 11);
-  read.tasks = options.partitions;
-  const auto meter = std::make_shared<Meter>();
-  const auto sink = std::make_shared<ChecksumSink>(meter);
+  const Supplies supplies{{"impressions", ads.impressions()}, {"clicks", ads.clicks()}};
+  if (options.check) return check(options, supplies);
   const auto before = ads.reference_rate();
-  const TemporaryDirectory checkpoint;
-  {
-    SessionOptions session_options;
-    session_options.threads = options.threads;
-    session_options.partitions = options.partitions;
-    Session session(session_options);
-    const auto source = [&](const std::shared_ptr<const Supply>& supply) {
-      return session.read_stream().source(std::make_shared<EventSource>(supply, meter, read));
-    };
-    interval_join(source(ads.impressions()), source(ads.clicks()))
-        .write_stream()
-        .trigger(Trigger::available_now())
-        .checkpoint(checkpoint.path())
-        .sink(sink)
-        .start()
-        .await_termination();
-  }
-  const Ads::Truth truth = ads.truth(read.events);
-  if (sink->rows() != truth.pairs) {
-    throw Error(ErrorCode::data, "intervaljoin: " + std::to_string(sink->rows()) +
+  Result result = measure(options, supplies);
+  const Ads::Truth truth = ads.truth(result.events);
+  if (result.rows != truth.pairs) {
+    throw Error(ErrorCode::data, "intervaljoin: " + std::to_string(result.rows) +
                                      " pairs, where there are " + std::to_string(truth.pairs));
   }
-  print(options,
-        {truth.rows, meter->seconds(), meter->cpu_seconds(), sink->rows(), sink->checksum()},
-        std::max(before, ads.reference_rate()));
+  result.events = truth.rows;
+  print(options, result, std::max(before, ads.reference_rate()));
 }
 
 std::shared_ptr<const Supply> supply_of(const std::string& stream, const NexmarkOptions& options) {

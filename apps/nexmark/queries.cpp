@@ -1,5 +1,6 @@
 #include "queries.hpp"
 
+#include "interval_join.hpp"
 #include "join_queries.hpp"
 #include "static_queries.hpp"
 
@@ -172,6 +173,7 @@ const std::map<std::string, Known>& queries() {
       {"q18", over("bids", q18)},
       {"q19", over("bids", q19)},
       {"q20", joined("bids", "auctions", q20)},
+      {"intervaljoin", joined("impressions", "clicks", interval_join)},
       {"wordcount", over("words", word_count)},
   };
   return map;

@@ -27,7 +27,8 @@ class Supply {
   virtual BatchPtr sample(std::uint64_t number) const = 0;
 };
 
-/// The streams of a query by their names: "persons", "auctions", "bids", "words".
+/// The streams of a query by their names: "persons", "auctions", "bids", "words",
+/// "impressions", "clicks".
 using Supplies = std::map<std::string, std::shared_ptr<const Supply>>;
 
 /// What is handed on again and again when the generator is not in the loop, at least, unless a

@@ -39,6 +39,11 @@ class NexmarkOracleTest(unittest.TestCase):
     def test_joins(self):
         self.check_queries(["q3", "q8", "q9", "q20"], 10_000, 150_000)
 
+    def test_interval_join(self):
+        done = run("--query", "intervaljoin", "--events", str(EVENTS), "--live", "200000")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["check"], "ok")
+
     def test_a_check_over_nothing_fails(self):
         # A second of events closes no window, so that there is nothing to compare.
         done = run("--query", "q7", "--events", "10000", "--rate", "10000")
