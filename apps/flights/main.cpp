@@ -1,6 +1,7 @@
 // Delays of New York's departures by hour and airport: files in, files out, exactly once.
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
+#include "support/recording_options.hpp"
 #include "support/run_query.hpp"
 #include "weather.hpp"
 
@@ -34,6 +35,7 @@ struct FlightsOptions {
   std::uint32_t threads = 0;
   std::int64_t snapshot_epochs = 20;
   std::string progress = "text";
+  RecordingOptions recording;
 };
 
 void declare(CLI::App& app, FlightsOptions& options) {
@@ -78,6 +80,7 @@ void declare(CLI::App& app, FlightsOptions& options) {
   app.add_option("--progress", options.progress, "What stderr shows of it")
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str();
+  declare_recording(app, options.recording);
 }
 
 OutputMode mode_of(const FlightsOptions& options) {
@@ -128,6 +131,7 @@ Query start(const DataStream& rows, const FlightsOptions& options) {
     if (options.mode != "append") late.options.set("outputModes", "any");
     writer.late_rows(std::move(late));
   }
+  apply_recording(options.recording, writer);
   return writer.start();
 }
 

@@ -324,3 +324,13 @@ StoredEntry decode_entry(std::string_view bytes, std::uint64_t index, const std:
 }
 
 }  // namespace libstream::checkpoint
+
+namespace libstream {
+
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta) {
+  const auto query_id = checkpoint::decode_meta(meta, "meta").query_id;
+  return checkpoint::decode_entry(bytes, index, query_id, "log entry " + std::to_string(index))
+      .entry;
+}
+
+}  // namespace libstream

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace libstream::checkpoint {
 namespace {
@@ -48,7 +50,7 @@ void GroupFold::add(std::string_view section, bool distinct) {
       floor = std::max(floor, change.key);  // for what is older
       continue;
     }
-    if (change.key < floor_) continue;
+    if (!floor_.empty() && change.key < floor_) continue;
     const Entry entry{change.bytes.data(), static_cast<std::uint32_t>(change.key.size()),
                       static_cast<std::uint32_t>(change.bytes.size())};
     if (first && distinct) {
@@ -56,7 +58,28 @@ void GroupFold::add(std::string_view section, bool distinct) {
       continue;
     }
     const std::uint64_t hash = hash_bytes(change.key);
-    if (Entry* known = find(change.key, hash)) {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    waiting_[waiting_count_++] = {entry, hash};
+    if (waiting_count_ == waiting_limit) take_waiting(distinct, older_than);
+  }
+  take_waiting(distinct, older_than);
+  floor_ = floor;
+}
+
+void GroupFold::take_waiting(bool distinct, std::size_t older_than) {
+  const auto waiting = std::span(waiting_).first(std::exchange(waiting_count_, 0));
+  const auto guess = [this](std::uint64_t hash) -> const Entry* {
+    const std::uint64_t slot = slots_.empty() ? 0 : slots_[hash & (slots_.size() - 1)];
+    const bool likely =
+        slot != 0 && static_cast<std::uint32_t>(slot) == static_cast<std::uint32_t>(hash);
+    return likely ? &entries_[(slot >> 32) - 1] : nullptr;
+  };
+  for (const auto& [entry, hash] : waiting) __builtin_prefetch(guess(hash));
+  for (const auto& [entry, hash] : waiting) {
+    if (const Entry* likely = guess(hash)) __builtin_prefetch(likely->begin);
+  }
+  for (const auto& [entry, hash] : waiting) {
+    if (Entry* known = find(entry.key(), hash)) {
       if (static_cast<std::size_t>(known - entries_.data()) >= older_than) *known = entry;
       continue;
     }
@@ -64,7 +87,6 @@ void GroupFold::add(std::string_view section, bool distinct) {
     // Of a section without repetitions only older ones need to find it, if there are any.
     if (!distinct) index(static_cast<std::uint32_t>(entries_.size() - 1), hash);
   }
-  floor_ = floor;
 }
 
 GroupFold::Entry* GroupFold::find(std::string_view key, std::uint64_t hash) {

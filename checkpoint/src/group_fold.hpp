@@ -2,6 +2,7 @@
 
 #include <libstream/state.hpp>
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -41,12 +42,22 @@ class GroupFold final {
  private:
   static constexpr std::size_t head_size = 7;  // kind, key group, length of the key
 
+  /// Entries are looked up some at a time, so that what each needs is on its way to the cache.
+  static constexpr std::size_t waiting_limit = 32;
+  struct Waiting {
+    Entry entry;
+    std::uint64_t hash = 0;
+  };
+
+  void take_waiting(bool distinct, std::size_t older_than);
   Entry* find(std::string_view key, std::uint64_t hash);
   void index(std::uint32_t number, std::uint64_t hash);
   void index_rest();
   void grow(std::size_t entries);
 
   std::vector<Entry> entries_;
+  std::array<Waiting, waiting_limit> waiting_;
+  std::size_t waiting_count_ = 0;
   std::string_view floor_;
   std::vector<std::uint64_t> slots_;  ///< number of the entry + 1, half of its key's hash; 0 = free
   std::size_t indexed_ = 0;           ///< entries that have a slot

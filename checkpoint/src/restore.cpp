@@ -12,10 +12,16 @@ namespace {
 
 std::string epoch_text(Epoch epoch) { return "epoch " + std::to_string(number(epoch)); }
 
-/// Every retained decision by epoch; they must be dense, for they were written so.
+/// Every retained decision by epoch; they must be dense, for they were written so. Entries below a
+/// gap had been cleaned, and a power cut brought them back.
 std::map<Epoch, StoredEntry*> decisions(std::vector<StoredEntry>& entries) {
   std::map<Epoch, StoredEntry*> by_epoch;
+  std::uint64_t expected = 0;
   for (auto& stored : entries) {
+    if (stored.index != expected) {
+      by_epoch.clear();
+    }
+    expected = stored.index + 1;
     if (const auto* entry = std::get_if<EpochEntry>(&stored.entry)) {
       if (!by_epoch.empty() && entry->epoch != next(by_epoch.rbegin()->first)) {
         throw Error(ErrorCode::corrupt, "log entry " + std::to_string(stored.index) + " decides " +

@@ -1,6 +1,7 @@
 #include "sections.hpp"
 
 #include <libstream/error.hpp>
+#include <libstream/large_bytes.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -70,7 +71,8 @@ Sections Sections::of_changelog(std::string_view changelog, Floors& floors) {
     result.ends_.push_back(total);
     ends[group] = begin;  // until filling makes it the end again
   }
-  std::string bytes(total, '\0');
+  std::string bytes = large_bytes(total);
+  bytes.resize(total);
   const auto write = [&](std::uint32_t group, std::string_view entry) {
     entry.copy(bytes.data() + ends[group], entry.size());
     ends[group] += entry.size();
@@ -146,7 +148,7 @@ std::string RunBody::take(OperatorId op) {
   groups_.clear();
   ends_.clear();
   std::string body = std::exchange(sections_, {});
-  sections_.reserve(bytes_);
+  sections_ = large_bytes(bytes_);
   return body;
 }
 

@@ -3,6 +3,7 @@
 #include "state_files.hpp"
 
 #include <libstream/checkpoint/log_entry.hpp>
+#include <libstream/large_bytes.hpp>
 #include <libstream/state.hpp>
 
 #include <cstdint>
@@ -16,7 +17,7 @@ namespace libstream::checkpoint {
 class Floors final {
  public:
   bool covers(std::uint32_t group, std::string_view key) const {
-    return group < keys_.size() && key < keys_[group];
+    return group < keys_.size() && !keys_[group].empty() && key < keys_[group];
   }
   void raise(std::uint32_t group, std::string_view key);
   /// Empty: none.
@@ -59,12 +60,15 @@ class Sections final {
 class RunBody final {
  public:
   /// `bytes`: about how many the sections will have.
-  explicit RunBody(std::uint64_t bytes) : bytes_(bytes) { sections_.reserve(bytes_); }
+  explicit RunBody(std::uint64_t bytes) : bytes_(bytes), sections_(large_bytes(bytes)) {}
 
   /// Where the next section's entries are appended, of a key group above all before.
   std::string& sections() { return sections_; }
   /// Ends it; one that has no entries is none.
   void end_section(std::uint32_t group);
+  ~RunBody() { give_back(std::move(sections_)); }
+  RunBody(const RunBody&) = delete;
+  RunBody& operator=(const RunBody&) = delete;
   bool empty() const { return groups_.empty(); }
   std::uint64_t size() const { return sections_.size(); }
   std::uint32_t begin_group() const { return groups_.front(); }

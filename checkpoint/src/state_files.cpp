@@ -33,37 +33,33 @@ bool put_own(CheckpointRoot& root, const std::string& name, std::string_view byt
         return true;
       }
     } catch (const Error&) {
-      unknown = std::current_exception();
+      // What was put may be there, but nobody knows that it is durable: put it again. The first
+      // fault is the one to report, the next may come of it (a poisoned root).
+      unknown = unknown ? unknown : std::current_exception();
+      continue;
     }
-    std::optional<std::string> found;
-    try {
-      found = root.read(name);
-    } catch (const Error&) {
-      // The first fault is the one to report: reading back fails because of it (a poisoned root).
-      if (unknown) {
-        std::rethrow_exception(unknown);
-      }
-      throw;
-    }
-    if (found) {
+    // The name is taken, and durably so.
+    if (const auto found = root.read(name)) {
       return *found == bytes;
     }
     if (!unknown) {
-      return false;  // taken, and cleaned since
+      return false;  // and cleaned since
     }
   }
   std::rethrow_exception(unknown);
 }
 
 StateFile StateFiles::store(FileKind kind, const std::string& suffix, std::string body) {
-  const auto bytes = frame(kind, std::move(body));
+  auto bytes = frame(kind, std::move(body));
   const auto name = "state/" + padded(term_) + "." + uuid_ + "." +
                     std::to_string(next_.fetch_add(1)) + "." + suffix;
   if (!put_own(*root_, name, bytes)) {
     throw Error(ErrorCode::conflict, "another process wrote " + name + " in the checkpoint " +
                                          root_->describe() + "; only one may use it");
   }
-  return {name, bytes.size(), frame_crc(bytes)};
+  StateFile file{name, bytes.size(), frame_crc(bytes)};
+  give_back(std::move(bytes));
+  return file;
 }
 
 std::string StateFiles::describe(const StateFile& file, const std::string& owner) const {

@@ -4,6 +4,7 @@
 
 #include <libstream/checkpoint/log_entry.hpp>
 #include <libstream/environment.hpp>
+#include <libstream/large_bytes.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -19,6 +20,14 @@ class Framed final {
  public:
   Framed(std::string bytes, std::size_t begin, std::size_t size)
       : bytes_(std::move(bytes)), begin_(begin), size_(size) {}
+  Framed(Framed&&) = default;
+  Framed& operator=(Framed&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    begin_ = other.begin_;
+    size_ = other.size_;
+    return *this;
+  }
+  ~Framed() { give_back(std::move(bytes_)); }
   std::string_view body() const { return std::string_view(bytes_).substr(begin_, size_); }
 
  private:

@@ -1,9 +1,10 @@
 #include <libstream/error.hpp>
+#include <libstream/large_bytes.hpp>
 #include <libstream/state.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <sys/mman.h>
 #include <utility>
 
 namespace libstream {
@@ -88,16 +89,16 @@ void ChangelogWriter::append(ChangelogWriter&& other) {
 }
 
 void ChangelogWriter::reserve(std::size_t bytes) {
-  bytes_.reserve(bytes);
-  // Fresh memory costs more than what is written there, on small pages. Only advice.
-  constexpr std::size_t page = std::size_t{2} << 20;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + page - 1) / page * page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + bytes) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (bytes <= bytes_.capacity()) return;
+  std::string larger = large_bytes(bytes);
+  larger += bytes_;
+  bytes_.swap(larger);
+  give_back(std::move(larger));
 }
 
 char* ChangelogWriter::extend(std::size_t size) {
   const std::size_t at = bytes_.size();
+  if (at + size > bytes_.capacity()) reserve(std::max(at + size, 2 * at));
   bytes_.resize(at + size);
   return bytes_.data() + at;
 }

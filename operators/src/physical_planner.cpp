@@ -2,6 +2,7 @@
 #include "plan_nodes.hpp"
 #include "plan_operation.hpp"
 #include "plan_panes.hpp"
+#include "plan_recording.hpp"
 #include "plan_state_columns.hpp"
 #include "plan_stream_join.hpp"
 #include "plan_top_n.hpp"
@@ -42,6 +43,7 @@ class Planner {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
     }
     if (spec_.late_sink) add_late_sink();
+    if (!spec_.record_to.empty()) record_sources(topology_, spec_.record_to, environment_);
     return std::move(topology_);
   }
 
@@ -123,8 +125,9 @@ class Planner {
         return operation(*plan);
       case Kind::join:
         if (!plan->inputs[0]->streaming || !plan->inputs[1]->streaming) return static_joined(*plan);
-        return joined(*plan, stream_join_node(*plan, options_.partitions), plan->join->left.keys,
-                      plan->join->right.keys);
+        return joined(*plan,
+                      stream_join_node(*plan, options_.partitions, topology_.watermark_policy),
+                      plan->join->left.keys, plan->join->right.keys);
       case Kind::as_of_join:
         return joined(*plan, as_of_join_node(*plan, options_.partitions), plan->as_of->left_keys,
                       plan->as_of->right_keys);
@@ -139,7 +142,9 @@ class Planner {
     TopologyNode node;
     node.kind = TopologyNode::Kind::source;
     node.name = plan.source.format + " source";
-    node.source = make_source(plan.source, environment_);
+    node.source_name = source_names_.take(plan);
+    node.source = spec_.replay ? replayed_source(plan, node.source_name, spec_)
+                               : make_source(plan.source, environment_);
     node.schema = plan.schema;
     node.id = plan.id;
     node.splits = plan.splits;
@@ -471,6 +476,7 @@ class Planner {
   const Environment& environment_;
   Topology topology_;
   std::map<OperatorId, Built> sources_;
+  SourceNames source_names_;
   std::vector<LateRows> late_;
 };
 

@@ -81,6 +81,7 @@ TopologyNode top_n_node(const ResolvedPlan& plan, OutputMode mode, std::uint32_t
     node.id = plan.id;
     node.place = plan.place;
     node.state_name = "topN";
+    node.comparable = TopologyNode::Comparable::values;  // rows are numbered as they came
     node.state_signature = signature(plan);
     std::vector<Field> keys;
     for (const std::uint32_t key : plan.keys) keys.push_back(plan.schema[key]);

@@ -27,6 +27,7 @@ THIRD_PARTY = {
     "simdjson": ("libstream/src", "operators/src"),
     "re2/": ("libstream/src", "operators/src"),
     "utf8proc": ("libstream/src",),
+    "lz4": ("libstream/src",),
     "xxhash": ("libstream/src",),
     "CLI/": ("apps",),
     "doctest/": ("tests",),

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -123,5 +124,9 @@ struct CheckpointMeta {
   std::vector<std::string> sources;  ///< kinds, in plan order ("FileSource json")
   std::vector<OperatorMeta> operators;
 };
+
+/// The entry in the bytes of `log/<index>`, given those of `meta`. Of handles that lie in files of
+/// their own only the number of rows is there. Throws Error(corrupt).
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta);
 
 }  // namespace libstream
