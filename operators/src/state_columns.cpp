@@ -1,7 +1,5 @@
-#include "group_states.hpp"
-#include "plan_state_columns.hpp"
-
 #include <libstream/error.hpp>
+#include <libstream/operators/state_columns.hpp>
 
 #include <boost/json.hpp>
 
@@ -40,19 +38,6 @@ StateColumns::Aggregate from_json(const json::value& value) {
   return aggregate;
 }
 
-StateColumns::Aggregate described(const AggregateCall& call) {
-  StateColumns::Aggregate aggregate;
-  aggregate.name = call.name;
-  aggregate.function = call.function->name();
-  aggregate.arguments = call.function->argument_types();
-  aggregate.distinct = call.distinct;
-  aggregate.counts_rows = counts_rows(call);
-  // Constants behind the arguments are not in the plan any more, nor are users' functions by name.
-  aggregate.resolvable =
-      is_aggregate(aggregate.function) && aggregate_arity(aggregate.function).options == 0;
-  return aggregate;
-}
-
 }  // namespace
 
 std::string StateColumns::to_string() const {
@@ -82,13 +67,6 @@ StateColumns StateColumns::parse(std::string_view text) {
     malformed(error.what());
   }
   return columns;
-}
-
-std::string state_columns_of(std::vector<Field> keys, const std::vector<AggregateCall>& calls) {
-  StateColumns columns;
-  columns.keys = std::move(keys);
-  for (const AggregateCall& call : calls) columns.aggregates.push_back(described(call));
-  return columns.to_string();
 }
 
 }  // namespace libstream

@@ -1,8 +1,9 @@
-// Offsets of sources, as a decision records them.
+// What a checkpoint records as JSON: offsets of sources, columns of states.
 #include "fuzz_input.hpp"
 #include "offset_json.hpp"
 
 #include <libstream/error.hpp>
+#include <libstream/operators/state_columns.hpp>
 
 #include <string>
 
@@ -13,6 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     const auto value = read_offset(Offset(input.rest()), "files");
     LIBSTREAM_ASSERT(read_offset(make_offset("files", value), "files") == value,
                      "what was read is written so that it reads the same");
+  } catch (const Error&) {
+  }
+  try {
+    const auto text = StateColumns::parse(input.rest()).to_string();
+    LIBSTREAM_ASSERT(StateColumns::parse(text).to_string() == text, "text that reads the same");
   } catch (const Error&) {
   }
   return 0;
