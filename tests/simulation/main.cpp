@@ -1,30 +1,35 @@
-// `libstream simulate` over sources with planted bugs: see bugs.py.
+// `libstream simulate` over sources with planted bugs: faulty_simulate SEEDS BUG; see bugs.py.
 #include "../../apps/libstream/simulate.hpp"
-#include "support/command_line.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include <cstdio>
+#include <exception>
 #include <string>
 
 namespace libstream {
 
 namespace {
-std::string fault;
+std::string bug;
 }  // namespace
 
 /// Asked by the sources with planted bugs.
 bool planted(const char* name);
-bool planted(const char* name) { return fault == name; }
+bool planted(const char* name) { return bug == name; }
 
 }  // namespace libstream
 
 int main(int argc, char** argv) {
-  CLI::App app{"Simulates with a bug."};
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s SEEDS BUG\n", argv[0]);
+    return 2;
+  }
+  libstream::bug = argv[2];
   libstream::apps::SimulateCommand command;
-  declare(app, command);
-  app.add_option("--fault", libstream::fault, "The bug")->required();
-  bool passed = false;
-  const int code =
-      libstream::apps::run_program(app, argc, argv, [&] { passed = run_simulate(command); });
-  return code == 0 && !passed ? 1 : code;
+  command.fail_fast = true;
+  try {
+    command.seeds = std::stoull(argv[1]);
+    return libstream::apps::run_simulate(command) ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 2;
+  }
 }

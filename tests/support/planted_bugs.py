@@ -24,6 +24,8 @@ def planted(bugs, source):
                 lost[name] = f"{file} has {before.strip()!r} {original[file].count(before)} times"
     for name, _, places in bugs:
         for file, before, after in places if name not in lost else ():
+            if before not in texts[file]:
+                lost[name] = f"another bug has taken {before.strip()!r} in {file}"
             texts[file] = texts[file].replace(before, after.replace("@", PLANTED.format(name)))
     return texts, lost
 
