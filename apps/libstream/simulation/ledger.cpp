@@ -252,7 +252,7 @@ std::vector<std::string> Ledger::needed_files() const {
   for (auto epoch = from; epoch < decisions_.size(); ++epoch) {
     // That the log had one entry more, nobody can know.
     const auto log = log_path(decisions_[epoch].index);
-    if (log < entries.back()) files.push_back(log);
+    if (!entries.empty() && log < entries.back()) files.push_back(log);
     for (const auto& changes : decisions_[epoch].entry.changes) {
       if (changes.file) {
         files.push_back(std::string(checkpoint_directory) + "/" + changes.file->name);
