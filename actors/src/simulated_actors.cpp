@@ -21,7 +21,8 @@ class Simulation final : public SimulatedActors, public JobRunner {
       : system_(config_),
         scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())),
         start_(scheduler_.clock().now()),
-        state_(seed) {}
+        state_(seed),
+        slow_disk_(next() % 2 == 0) {}
 
   ~Simulation() override {
     // A crash: whatever waits is lost. What runs in a mailbox may post again, hence the loop.
@@ -37,7 +38,9 @@ class Simulation final : public SimulatedActors, public JobRunner {
     coordinators_.push_back(
         spawn_coordinator(system_, *this, std::move(coordinator), std::move(query)));
   }
-  void submit(std::function<void()> job) override { jobs_.push_back(std::move(job)); }
+  void submit(std::function<void()> job) override {
+    jobs_.push_back({std::move(job), slow_disk_ && next() % 4 == 0});
+  }
 
   bool step() override {
     const auto waiting = scheduler_.jobs.size() + jobs_.size();
@@ -45,7 +48,7 @@ class Simulation final : public SimulatedActors, public JobRunner {
       note(~std::uint64_t{0});
       return scheduler_.trigger_timeout();
     }
-    const auto choice = next() % waiting;
+    const auto choice = choose(waiting);
     note(choice + (waiting << 32));
     if (choice < scheduler_.jobs.size()) {
       const auto chosen = scheduler_.jobs.begin() + static_cast<std::ptrdiff_t>(choice);
@@ -56,7 +59,7 @@ class Simulation final : public SimulatedActors, public JobRunner {
     } else {
       const auto chosen =
           jobs_.begin() + static_cast<std::ptrdiff_t>(choice - scheduler_.jobs.size());
-      auto job = std::move(*chosen);
+      auto job = std::move(chosen->run);
       jobs_.erase(chosen);
       job();
     }
@@ -70,6 +73,21 @@ class Simulation final : public SimulatedActors, public JobRunner {
   std::uint64_t trace() const override { return trace_; }
 
  private:
+  struct Job {
+    std::function<void()> run;
+    bool slow = false;  ///< while others get on
+  };
+
+  /// Any of those that wait; a slow job has to be chosen again and again.
+  std::size_t choose(std::size_t waiting) {
+    constexpr int patience = 8;
+    auto choice = next() % waiting;
+    for (int again = 0; again < patience && is_slow(choice); ++again) choice = next() % waiting;
+    return choice;
+  }
+  bool is_slow(std::size_t choice) const {
+    return choice >= scheduler_.jobs.size() && jobs_[choice - scheduler_.jobs.size()].slow;
+  }
   std::uint64_t next() { return hash_word(state_ += 0x9e3779b97f4a7c15ULL); }
   void note(std::uint64_t event) { trace_ = hash_word(trace_ ^ event); }
 
@@ -79,7 +97,8 @@ class Simulation final : public SimulatedActors, public JobRunner {
   caf::actor_clock::time_point start_;
   std::uint64_t state_;
   std::uint64_t trace_ = 0;
-  std::vector<std::function<void()>> jobs_;
+  bool slow_disk_;
+  std::vector<Job> jobs_;
   std::vector<caf::actor> coordinators_;
 };
 

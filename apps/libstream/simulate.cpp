@@ -64,6 +64,11 @@ class Findings {
     if (outcome.violation) violations_[seed] = *outcome.violation;
   }
 
+  bool failed() const {
+    const std::lock_guard lock(mutex_);
+    return !violations_.empty();
+  }
+
   bool finish(const SimulateCommand& command) const {
     std::string faults;
     for (const auto& name : command.faults) faults += (faults.empty() ? "" : ",") + name;
@@ -99,7 +104,7 @@ class Findings {
     return hits >= least;
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Hits hits_;
   std::uint64_t epochs_ = 0;
   std::uint64_t runs_ = 0;
@@ -133,6 +138,7 @@ void declare(CLI::App& app, SimulateCommand& command) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--least-hits", command.least_hits,
                  "Fail where a crash point or a kind of fault was hit more rarely");
+  app.add_flag("--fail-fast", command.fail_fast, "Begin no seed after the first failure");
   app.add_flag("--print", command.print, "Tell what happens; one seed after the other");
 }
 
@@ -143,6 +149,7 @@ bool run_simulate(const SimulateCommand& command) {
   std::atomic<std::uint64_t> next{0};
   const auto work = [&] {
     for (auto i = next++; i < command.seeds; i = next++) {
+      if (command.fail_fast && findings.failed()) return;
       const auto seed = command.from + i;
       findings.add(seed, run_seed(seed, faults, command.print));
     }

@@ -16,6 +16,7 @@ struct SimulateCommand {
   std::vector<std::string> faults;  ///< names; empty: all kinds
   std::uint32_t threads = 0;        ///< 0 = one a core
   std::uint64_t least_hits = 0;
+  bool fail_fast = false;
   bool print = false;
 };
 void declare(CLI::App& app, SimulateCommand& command);

@@ -2,12 +2,11 @@
 
 #include <libstream/environment.hpp>
 #include <libstream/error.hpp>
+#include <libstream/testing/simulated_disk.hpp>
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -79,89 +78,19 @@ class FaultyRoot final : public CheckpointRoot {
   Injection& injection_;
 };
 
-/// Local files that forget, at a power cut, every name whose directory was not synced. A name for
-/// a file that was not synced is a violation by itself.
-class FaultyFileSystem final : public FileSystem {
+/// Every operation on a simulated disk, counted.
+class InjectionHook final : public testing::FileHook {
  public:
-  explicit FaultyFileSystem(Injection& injection) : injection_(injection) {}
-
-  std::string read(const std::string& path) override {
-    return injection_.run([&] { return files_->read(path); });
+  explicit InjectionHook(Injection& injection) : injection_(injection) {}
+  void before(const testing::FileOperation&) override {
+    injection_.at(injection_.operations, false);
   }
-  std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
-    return injection_.run([&] { return files_->read(path, offset, size); });
+  void after(const testing::FileOperation&) override {
+    injection_.at(injection_.operations++, true);
   }
-  std::unique_ptr<WritableFile> create(const std::string& path) override {
-    return injection_.run([&]() -> std::unique_ptr<WritableFile> {
-      unsynced_files_.insert(path);
-      return std::make_unique<File>(*this, path, files_->create(path));
-    });
-  }
-  std::optional<FileStatus> status(const std::string& path) override {
-    return files_->status(path);
-  }
-  std::vector<FileStatus> list(const std::string& directory) override {
-    return injection_.run([&] { return files_->list(directory); });
-  }
-  void create_directories(const std::string& path) override {
-    injection_.run([&] { files_->create_directories(path); });
-  }
-  bool link(const std::string& from, const std::string& to) override {
-    return injection_.run([&] {
-      const bool linked = files_->link(from, to);
-      if (linked) {
-        linked_unsynced_ = linked_unsynced_ || unsynced_files_.contains(from);
-        unsynced_names_.insert(to);
-      }
-      return linked;
-    });
-  }
-  bool remove(const std::string& path) override {
-    return injection_.run([&] { return files_->remove(path); });
-  }
-  void sync_directory(const std::string& path) override {
-    injection_.run([&] {
-      std::erase_if(unsynced_names_, [&](const std::string& name) {
-        return name.substr(0, name.rfind('/')) == path;
-      });
-    });
-  }
-  bool same_file(const std::string& a, const std::string& b) override {
-    return files_->same_file(a, b);
-  }
-
-  void cut_power() {
-    for (const auto& name : unsynced_names_) {
-      files_->remove(name);
-    }
-    unsynced_names_.clear();
-  }
-  bool linked_unsynced() const { return linked_unsynced_; }
 
  private:
-  class File final : public WritableFile {
-   public:
-    File(FaultyFileSystem& owner, std::string path, std::unique_ptr<WritableFile> file)
-        : owner_(owner), path_(std::move(path)), file_(std::move(file)) {}
-    void append(std::span<const std::byte> bytes) override {
-      owner_.injection_.run([&] { file_->append(bytes); });
-    }
-    void sync() override {
-      owner_.injection_.run([&] { owner_.unsynced_files_.erase(path_); });
-    }
-    void close() override { file_->close(); }
-
-   private:
-    FaultyFileSystem& owner_;
-    std::string path_;
-    std::unique_ptr<WritableFile> file_;
-  };
-
   Injection& injection_;
-  std::shared_ptr<FileSystem> files_ = local_file_system();
-  std::set<std::string> unsynced_files_;
-  std::set<std::string> unsynced_names_;
-  bool linked_unsynced_ = false;
 };
 
 }  // namespace libstream::test

@@ -214,7 +214,14 @@ class LedgerSink final : public Sink {
 
   std::string describe() const override { return "LedgerSink[" + name_ + "]"; }
   void set_schema(const Schema& schema) override { id_ = schema.find("id").value_or(0); }
+  void open(const std::string&) override {
+    process_->operation(Aim::any, [this] {
+      if (process_->fails(Fault::sink)) refuse();
+      open_ = true;
+    });
+  }
   std::unique_ptr<SinkWriter> writer(const StageContext& context) override {
+    if (!open_) process_->world().ledger.violate("sink " + name_ + " is used before it is open");
     return std::make_unique<LedgerWriter>(process_, name_, context);
   }
 
@@ -281,6 +288,7 @@ class LedgerSink final : public Sink {
   std::size_t index_;
   bool late_;
   std::string name_;
+  bool open_ = false;
   std::size_t id_ = 0;
 };
 

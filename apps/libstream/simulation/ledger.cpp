@@ -156,6 +156,7 @@ void Ledger::check_files(const EpochEntry& entry) {
 void Ledger::log_synced() { durable_ = decisions_.size(); }
 
 void Ledger::removed(const std::string& path) {
+  if (const auto index = log_index(path)) cleaned_.insert(*index);
   if (!path.starts_with(state_prefix)) return;
   for (const auto& decision : decisions_) {
     if (!disk_.exists(log_path(decision.index))) continue;
@@ -178,7 +179,11 @@ void Ledger::output_linked(const std::string& path) {
 void Ledger::power_cut() {
   std::size_t left = 0;
   while (left < decisions_.size()) {
-    if (left >= durable_ && !disk_.exists(log_path(decisions_[left].index))) break;
+    const auto index = decisions_[left].index;
+    if (!disk_.exists(log_path(index)) && !cleaned_.contains(index)) {
+      if (left >= durable_) break;
+      violate(in_epoch(decisions_[left].entry.epoch, "its durable decision is gone after a cut"));
+    }
     ++left;
   }
   for (const auto& shown : shown_) {
@@ -243,10 +248,11 @@ std::vector<std::string> Ledger::needed_files() const {
       files.push_back(std::string(checkpoint_directory) + "/" + file.name);
     });
   }
+  const auto entries = disk_.paths(log_prefix);
   for (auto epoch = from; epoch < decisions_.size(); ++epoch) {
     // That the log had one entry more, nobody can know.
     const auto log = log_path(decisions_[epoch].index);
-    if (log != disk_.paths(log_prefix).back()) files.push_back(log);
+    if (!entries.empty() && log < entries.back()) files.push_back(log);
     for (const auto& changes : decisions_[epoch].entry.changes) {
       if (changes.file) {
         files.push_back(std::string(checkpoint_directory) + "/" + changes.file->name);

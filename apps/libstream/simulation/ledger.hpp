@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,7 @@ class Ledger {
   std::size_t durable_ = 0;
   std::map<std::uint64_t, std::uint64_t> opens_;  ///< terms by index that are in the log
   std::optional<std::uint64_t> newest_open_;
+  std::set<std::uint64_t> cleaned_;  ///< entries that were removed
   std::vector<Shown> shown_;
   Shown shown_late_;
   std::optional<std::string> violation_;

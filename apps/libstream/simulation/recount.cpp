@@ -213,6 +213,12 @@ std::optional<std::string> Recount::check_watermarks(const EpochEntry& entry) {
   }
   const auto next = entry.next_watermark.milliseconds;
   if (next != next_watermark_) return differs("next watermark", next_watermark_, next);
+  if (!max_time_) return std::nullopt;
+  if (entry.watermark_values.size() != 1) return "a decision without how far its input has come";
+  const auto reached = (*max_time_ - watermark_delay) / 1000;
+  if (entry.watermark_values[0] != reached) {
+    return differs("how far the input has come", reached, entry.watermark_values[0]);
+  }
   return std::nullopt;
 }
 

@@ -183,6 +183,10 @@ class Simulation {
       --asleep_;
       return;
     }
+    step_frozen();
+  }
+
+  void step_frozen() {
     if (frozen_->frozen()) world_.tell("  process " + std::to_string(frozen_->number()) + " wakes");
     frozen_->thaw();
     frozen_->sleep_until(world_.now);
@@ -196,10 +200,16 @@ class Simulation {
     frozen_.reset();
   }
 
-  /// A successor starts in the middle of an operation of `frozen`, which then goes on.
+  /// In the middle of an operation of `frozen` another goes on, a successor or one that was frozen
+  /// before; then `frozen` does.
   void overtake(Process& frozen) {
     if (nested_) return;
     nested_ = true;
+    if (frozen_ && chance_.one_in(2)) {
+      for (auto steps = some_point(1200); steps > 0 && frozen_; --steps) step_frozen();
+      nested_ = false;
+      return;
+    }
     const auto successor = new_process(calm());
     successor->overlap();
     frozen.overlap();

@@ -5,15 +5,14 @@ files    lists the sources that have some
 plant    writes the copies: each bug is there, and does nothing until it is named
 check    runs the program that is built of them, once a bug: each must be found
 """
-import argparse
 import pathlib
 import subprocess
 import sys
 
-PLANTED = 'libstream::planted("{}")'
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import planted_bugs  # noqa: E402
 
-# Name, what is wrong, and where: source, text that is there once, text in its place. @ stands for
-# the question whether the bug is wanted.
+# Name, what is wrong, and where; see planted_bugs.py.
 FAULTS = [
     ("late-boundary", "a row at the watermark is on time: < instead of <=",
      [("operators/src/late_rows.cpp", "late_.covers(time.at(i))",
@@ -153,72 +152,18 @@ JOIN_FAULTS = [
      [("actors/src/query_setup.cpp", "  if (last) streams.restore(last->watermark_values, used);",
        "  if (last && !@) streams.restore(last->watermark_values, used);")]),
 ]
-ALL = FAULTS + JOIN_FAULTS
 
 
-def files():
-    return sorted({place for _, _, places in ALL for place, _, _ in places})
-
-
-def planted(source):
-    """The copies by file, and the bugs whose text is no longer there."""
-    texts = {name: (source / name).read_text(encoding="utf-8") for name in files()}
-    original = dict(texts)
-    lost = {}
-    for name, _, places in ALL:
-        for file, before, _ in places:
-            if original[file].count(before) != 1:
-                lost[name] = f"{file} has {before.strip()!r} {original[file].count(before)} times"
-    for name, _, places in ALL:
-        for file, before, after in places if name not in lost else ():
-            texts[file] = texts[file].replace(before, after.replace("@", PLANTED.format(name)))
-    return texts, lost
-
-
-def plant(source, out):
-    for file, text in planted(source)[0].items():
-        copy = out / file.replace("/", "_")
-        declaration = "namespace libstream {\nbool planted(const char* name);\n}\n"
-        line = f'#line 1 "{source / file}"\n'
-        out.mkdir(parents=True, exist_ok=True)
-        copy.write_text(declaration + line + text, encoding="utf-8")
-
-
-def check(program, source, cases):
-    lost = planted(source)[1]
-    failures = 0
-    for name, words, _ in ALL:
-        if name in lost:
-            print(f"{name}: NOT PLANTED, plant it anew in faults.py: {lost[name]}")
-            failures += 1
-            continue
-        kind = ["--joins"] if name.startswith("join-") else []
-        run = subprocess.run([program, *kind, "--cases", str(cases), "--fault", name], text=True,
-                             capture_output=True, check=False, timeout=600)
-        first = run.stdout.splitlines()[0] if run.stdout else run.stderr.strip()
-        # Some are found before a row is compared: the account of rows does not balance.
-        found = (run.returncode == 1 and first.startswith("differs")) or (
-            run.returncode < 0 and "account.cpp" in first)
-        failures += not found
-        print(f"{name} ({words}): {'found, ' if found else 'NOT FOUND, '}{first}", flush=True)
-    return failures
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["files", "plant", "check"])
-    parser.add_argument("--source", type=pathlib.Path)
-    parser.add_argument("--out", type=pathlib.Path)
-    parser.add_argument("--program")
-    parser.add_argument("--cases", type=int, default=5000)
-    options = parser.parse_args()
-    if options.what == "files":
-        print(";".join(files()), end="")
-    elif options.what == "plant":
-        plant(options.source, options.out)
-    else:
-        sys.exit(1 if check(options.program, options.source, options.cases) else 0)
+def find(options, name):
+    kind = ["--joins"] if name.startswith("join-") else []
+    run = subprocess.run(
+        [options.program, *kind, "--cases", str(options.cases or 5000), "--fault", name], text=True,
+        capture_output=True, check=False, timeout=600)
+    first = run.stdout.splitlines()[0] if run.stdout else run.stderr.strip()
+    # Some are found before a row is compared: the account of rows does not balance.
+    return (run.returncode == 1 and first.startswith("differs")) or (
+        run.returncode < 0 and "account.cpp" in first), first
 
 
 if __name__ == "__main__":
-    main()
+    planted_bugs.main(__doc__, FAULTS + JOIN_FAULTS, find)
