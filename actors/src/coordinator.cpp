@@ -29,7 +29,7 @@ void Coordinator::start(CoordinatorHost& host) {
   first_epoch_ = next_epoch_;
   query_->set_status("Initializing sources");
   auto tasks = std::make_shared<std::vector<std::unique_ptr<Task>>>();
-  run([this, tasks, term = term_] { *tasks = launch(setup_, *term, false); },
+  run([this, tasks, term = term_] { *tasks = launch(setup_, *term, open_ends_); },
       [this, tasks] { launched(tasks); });
 }
 
@@ -55,9 +55,9 @@ void Coordinator::restore() {
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
   timeout_ = last->earliest_timeout;
-  watermarks_.restore(last->watermark_values);
+  watermarks_.restore(last->watermark_values, used_);
   inputs_idle_since_ = last->idle_since;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
 }
 
 void Coordinator::run(std::function<void()> job, std::function<void()> done) {
@@ -240,7 +240,7 @@ void Coordinator::relaunch() {
   run(
       [this, tasks, term] {
         *term = Term::open(setup_.root, setup_.meta, setup_.environment, setup_.term_options);
-        *tasks = launch(setup_, **term, true);
+        *tasks = launch(setup_, **term, open_ends_);
       },
       [this, tasks, term] {
         term_ = std::move(*term);

@@ -130,8 +130,8 @@ class SimulatedDisk::Names {
 
   std::vector<std::string> paths(const std::string& prefix) const {
     std::vector<std::string> found;
-    for (auto it = names_.lower_bound(prefix);
-         it != names_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = names_.lower_bound(prefix); it != names_.end() && it->first.starts_with(prefix);
+         ++it) {
       if (it->second.now() && it->second.now()->file) found.push_back(it->first);
     }
     return found;
@@ -196,13 +196,14 @@ class SimulatedFiles final : public FileSystem {
       : names_(std::move(names)), hook_(std::move(hook)) {}
 
   template <class Do>
-  auto run(const FileOperation& operation, Do&& act) {
+  auto run(FileOperation operation, Do&& act) {
     if (hook_) hook_->before(operation);
     if constexpr (std::is_void_v<decltype(act())>) {
       act();
       if (hook_) hook_->after(operation);
     } else {
       auto result = act();
+      if constexpr (std::is_same_v<decltype(result), bool>) operation.done = result;
       if (hook_) hook_->after(operation);
       return result;
     }

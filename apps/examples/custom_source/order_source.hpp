@@ -115,7 +115,8 @@ class OrderSource final : public Source {
   }
 
   std::optional<PlannedRange> plan(bool unlimited) override {
-    PlannedRange range{text(planned_), {}, {}, {}, {}};
+    PlannedRange range;
+    range.start = text(planned_);
     const auto ends = last_.empty() ? log_->ends() : last_;
     for (std::size_t part = 0; part < ends.size(); ++part) {
       const auto begin = planned_[part];

@@ -11,7 +11,8 @@
 
 namespace libstream::testing {
 
-/// One operation of a process on its files. `target`: the new name of a link.
+/// One operation of a process on its files. `target`: the new name of a link. `done`, once it is
+/// over: false where a link found the name taken, or a removal found none.
 struct FileOperation {
   enum class Kind : std::uint8_t {
     read,
@@ -27,6 +28,7 @@ struct FileOperation {
   Kind kind = Kind::read;
   std::string path;
   std::string target;
+  bool done = true;
 };
 
 /// Sees each operation of one process before and after it is done. Either may throw: Error, and the
@@ -40,8 +42,8 @@ class FileHook {
 
 /// A disk in memory that several simulated processes share and that survives them. It keeps its
 /// promises as narrowly as POSIX allows: until a file is synced, a power cut may take, cut or tear
-/// its bytes; until a directory is synced, each name made or removed in it may be as before, whatever
-/// became of names made earlier. For one thread.
+/// its bytes; until a directory is synced, each name made or removed in it may be as before,
+/// whatever became of names made earlier. For one thread.
 class SimulatedDisk {
  public:
   SimulatedDisk();

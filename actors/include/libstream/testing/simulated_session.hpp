@@ -9,8 +9,8 @@
 namespace libstream::testing {
 
 /// A session whose actors and jobs run one at a time on the calling thread, on virtual time; which
-/// one is next comes from a seed. The same seed, queries and input give the same trace. Its end is a
-/// crash: nothing is finished, nothing is closed. Nothing may wait on it (Query::stop,
+/// one is next comes from a seed. The same seed, queries and input give the same trace. Its end is
+/// a crash: nothing is finished, nothing is closed. Nothing may wait on it (Query::stop,
 /// await_termination and process_all_available never come back): step until the query has ended.
 class SimulatedSession {
  public:
