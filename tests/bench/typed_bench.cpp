@@ -2,6 +2,7 @@
 // and the operator alone with timeouts. One JSON line a case; arguments choose cases by name.
 #include "event_source.hpp"
 #include "keyed_rows.hpp"
+#include "operator_run.hpp"
 #include "supply.hpp"
 
 #include <libstream/hash.hpp>
@@ -13,15 +14,13 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <malloc.h>
 #include <memory>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 using namespace libstream;
 using namespace libstream::apps;
+using namespace libstream::bench;
 
 namespace typed_bench {
 
@@ -65,8 +64,6 @@ BOOST_DESCRIBE_STRUCT(Visits, (), (n, last))
 using namespace typed_bench;
 
 namespace {
-
-constexpr std::size_t rows_per_batch = KeyedRows::rows_per_batch;
 
 template <class State>
 std::array<Counted, 1> running_count(std::int64_t key, std::span<const Event> rows, State& state) {
@@ -154,18 +151,6 @@ void counts(const char* name, std::size_t keys, std::uint64_t epochs, std::uint6
                [](const DataStream& rows) { return rows.group_by("key").count(); });
 }
 
-/// Counts rows; takes everything.
-class CountingOutput final : public Output {
- public:
-  void emit(BatchPtr batch, std::size_t /*port*/) override { rows_ += batch->rows; }
-  bool full() const override { return false; }
-  bool connected(std::size_t /*port*/) const override { return false; }
-  std::uint64_t rows() const { return rows_; }
-
- private:
-  std::uint64_t rows_ = 0;
-};
-
 std::array<Counted, 1> visit(std::int64_t key, std::span<const Event> rows,
                              GroupState<Visits>& state) {
   if (state.has_timed_out()) {
@@ -177,16 +162,6 @@ std::array<Counted, 1> visit(std::int64_t key, std::span<const Event> rows,
   // Spread over the next days.
   state.set_timeout_duration(std::chrono::milliseconds(100'000 + key * 37 % 200'000'000));
   return {Counted{key, n}};
-}
-
-/// Memory of the process, without what is free for reuse.
-double resident_bytes() {
-  malloc_trim(0);
-  std::ifstream file("/proc/self/statm");
-  double total = 0;
-  double resident = 0;
-  file >> total >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
 /// The operator alone: so many keys, each with a timeout; then epochs without rows.
@@ -203,55 +178,34 @@ void timeouts(std::size_t keys) {
                                       Schema(fields), Schema());
   };
   const double before = resident_bytes();
-  const auto op = group_operator(spec)({0, 1, 128});
-  CountingOutput output;
-  std::uint64_t epoch = 0;
-  double last = 0;
-  const auto run_epoch = [&](std::int64_t now, const std::vector<BatchPtr>& rows) {
-    const double begin = thread_cpu_seconds();
-    op->start({Epoch{epoch}, {now, 0}});
-    for (const auto& batch : rows) op->process(batch, 0, output);
-    op->on_barrier({Epoch{epoch++}, Watermark{}}, output);
-    ChangelogWriter changes;
-    op->collect_changes(changes);
-    op->metrics();
-    last = thread_cpu_seconds() - begin;
-  };
+  OperatorRun op(group_operator(spec));
   std::int64_t next = 0;
   double filling = 0;
   while (next < static_cast<std::int64_t>(keys)) {
     std::vector<BatchPtr> rows;
     while (next < static_cast<std::int64_t>(keys) && rows.size() < 244) {
-      const auto key = Buffer::allocate(rows_per_batch * sizeof(std::int64_t));
-      for (std::size_t i = 0; i < rows_per_batch; ++i) key->as<std::int64_t>()[i] = next++;
-      const auto column = Column::fixed(TypeId::bigint, rows_per_batch, key);
-      rows.push_back(make_batch({column, column}, rows_per_batch));
+      rows.push_back(pairs([&] { return next++; }));
     }
-    run_epoch(1, rows);
-    filling += last;
+    filling += op.epoch(1, rows);
   }
-  run_epoch(2, {});
+  op.epoch(2, {});
   const double bytes = resident_bytes() - before;
   double idle = 0;
-  for (int i = 0; i < 100; ++i) {
-    run_epoch(3 + i, {});
-    idle += last;
-  }
+  for (int i = 0; i < 100; ++i) idle += op.epoch(3 + i, {});
   // A minute's worth at a time, then many.
-  const auto rows_before = output.rows();
+  const auto rows_before = op.rows_out();
   double firing = 0;
   for (int minute = 1; minute <= 60; ++minute) {
-    run_epoch(100'000 + minute * 60'000, {});
-    firing += last;
+    firing += op.epoch(100'000 + minute * 60'000, {});
   }
-  const auto fired = static_cast<double>(output.rows() - rows_before);
+  const auto fired = static_cast<double>(op.rows_out() - rows_before);
   const auto count = static_cast<double>(next);
   std::printf(
       "{\"case\":\"timeouts\",\"keys\":%.0f,\"rows_per_cpu_second\":%.0f,\"bytes_per_key\":%.1f,"
       "\"reported_bytes_per_key\":%.1f,\"idle_epoch_microseconds\":%.2f,\"fired\":%.0f,"
       "\"microseconds_per_timeout\":%.3f}\n",
       count, count / filling, bytes / count,
-      static_cast<double>(op->metrics().state_bytes) / (count - fired), idle * 1e4, fired,
+      static_cast<double>(op.metrics().state_bytes) / (count - fired), idle * 1e4, fired,
       firing * 1e6 / fired);
 }
 

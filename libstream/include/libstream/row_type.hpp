@@ -3,6 +3,7 @@
 #include <libstream/batch.hpp>
 #include <libstream/field_type.hpp>
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,80 +52,71 @@ std::string type_name() {
   return std::string(place == text.npos ? text : text.substr(place + 2));
 }
 
-/// Columns that rows of T become.
+/// A row of one field, which is the column "value".
+template <StreamField T>
+struct SingleAccess {
+  static constexpr const char* name = "value";
+  static void read(const Column& column, std::size_t begin, std::size_t end, void* rows,
+                   std::size_t stride) {
+    read_field<T>(column, begin, end, Places<T>{static_cast<T*>(rows), stride});
+  }
+  static void write(ColumnBuilder& builder, const void* row) {
+    FieldType<T>::write(builder, *static_cast<const T*>(row));
+  }
+  static ColumnPtr column(const void* rows, std::size_t stride, std::size_t count) {
+    return write_column<T>(Places<const T>{static_cast<const T*>(rows), stride}, count);
+  }
+  static constexpr std::array<RowMember, 1> table{RowMember{
+      name, is_optional<T>, &FieldType<T>::type, &FieldType<T>::check, &read, &write, &column}};
+};
+/// The columns of a row.
 template <RowType T>
-Schema schema_of() {
+RowMembers columns_of() {
   if constexpr (Described<T>) {
-    return Schema(FieldType<T>::fields());
+    return row_members<T>();
   } else {
-    return Schema{{"value", FieldType<T>::type(), is_optional<T>}};
+    return SingleAccess<T>::table;
   }
 }
 
-/// Columns to C++ values: a batch and a column at a time.
+/// Columns that rows of T become.
 template <RowType T>
-class RowReader {
- public:
-  /// Throws Error(analysis) that names every field that does not fit, with both types.
-  explicit RowReader(const Schema& schema) {
-    FieldProblems problems;
-    if constexpr (Described<T>) {
-      columns_ = FieldType<T>::places(schema.fields(), type_name<T>(), problems);
-    } else {
-      const auto found = schema.size() == 1 ? std::size_t{0} : schema.find("value").value_or(npos);
-      if (found == npos) {
-        add_missing_column(problems, type_name<T>(), "value", schema.fields());
-      } else {
-        FieldType<T>::check(schema[found].type, type_name<T>(), problems);
-      }
-      columns_ = {static_cast<std::uint32_t>(found)};
-    }
-    if (!problems.empty()) {
-      throw Error(ErrorCode::analysis, "TYPE_MISMATCH",
-                  "as<" + type_name<T>() + ">(): " + problems.text());
-    }
-  }
+Schema schema_of() {
+  return Schema(fields_of(columns_of<T>()));
+}
 
-  /// Replaces `rows`. Views in them are valid as long as `batch` is. Throws Error(data) at a null
-  /// for a field that is no std::optional, naming the field.
-  void read(const Batch& batch, std::vector<T>& rows) const {
-    rows.resize(batch.rows);
-    if constexpr (Described<T>) {
-      std::size_t next = 0;
-      boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
-        using M = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;
-        named(member.name, [&] {
-          T* values = rows.data();
-          read_field<M>(
-              *batch.columns[columns_[next]], 0, batch.rows,
-              [values, member](std::size_t row) -> M& { return values[row].*member.pointer; });
-        });
-        ++next;
-      });
-    } else {
-      named("value", [&] {
-        read_field<T>(*batch.columns[columns_[0]], 0, batch.rows,
-                      [&](std::size_t row) -> T& { return rows[row]; });
-      });
-    }
-  }
+/// The columns of a schema that make the rows of a type; compiled in the library.
+class RowColumns {
+ public:
+  /// `single`: one column does, whatever its name. Throws Error(analysis) that names every field
+  /// that does not fit, with both types.
+  RowColumns(RowMembers members, bool single, const Schema& schema, std::string row);
+  /// Throws Error(data) at a null for a field that is no std::optional, naming the field.
+  void read(const Batch& batch, void* rows, std::size_t stride) const;
   /// Columns of the schema that are read.
   const std::vector<std::uint32_t>& columns() const { return columns_; }
 
  private:
-  static constexpr auto npos = static_cast<std::size_t>(-1);
-
-  template <class F>
-  static void named(const char* field, F&& f) {
-    try {
-      f();
-    } catch (const Error& error) {
-      throw Error(error.code(), type_name<T>() + "." + field + ": " + error.what());
-    }
-  }
-
+  RowMembers members_;
+  std::string row_;  ///< name of the type, for messages
   std::vector<std::uint32_t> columns_;
 };
+
+/// Columns to C++ values: a batch and a column at a time.
+template <RowType T>
+class RowReader final : public RowColumns {
+ public:
+  explicit RowReader(const Schema& schema)
+      : RowColumns(columns_of<T>(), !Described<T>, schema, type_name<T>()) {}
+
+  /// Replaces `rows`. Views in them are valid as long as `batch` is.
+  void read(const Batch& batch, std::vector<T>& rows) const {
+    rows.resize(batch.rows);
+    RowColumns::read(batch, rows.data(), sizeof(T));
+  }
+};
+
+BatchPtr write_rows(RowMembers members, const void* rows, std::size_t stride, std::size_t count);
 
 /// C++ values to columns.
 template <RowType T>
@@ -132,36 +124,17 @@ class RowWriter {
  public:
   /// A batch of the schema `schema_of<T>()`; needs at least one row.
   BatchPtr write(std::span<const T> rows) const {
-    std::vector<ColumnPtr> columns;
-    if constexpr (Described<T>) {
-      boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
-        using M = std::remove_cvref_t<decltype(std::declval<T&>().*member.pointer)>;
-        columns.push_back(
-            column<M>(rows, [member](const T& row) -> const M& { return row.*member.pointer; }));
-      });
-    } else {
-      columns.push_back(column<T>(rows, [](const T& row) -> const T& { return row; }));
-    }
-    return make_batch(std::move(columns), rows.size());
-  }
-
- private:
-  template <class M, class Get>
-  static ColumnPtr column(std::span<const T> rows, Get get) {
-    if constexpr (requires { typename FieldType<M>::storage; }) {
-      using Storage = typename FieldType<M>::storage;
-      auto buffer = Buffer::allocate(rows.size() * sizeof(Storage));
-      auto* values = buffer->template as<Storage>();
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        values[i] = FieldType<M>::stored(get(rows[i]));
-      }
-      return Column::fixed(FieldType<M>::type(), rows.size(), std::move(buffer));
-    } else {
-      ColumnBuilder builder(FieldType<M>::type(), rows.size());
-      for (const T& row : rows) FieldType<M>::write(builder, get(row));
-      return builder.finish();
-    }
+    return write_rows(columns_of<T>(), rows.data(), sizeof(T), rows.size());
   }
 };
 
 }  // namespace libstream
+
+// Compiled once, in the library: units that use typed rows would write some three hundred functions
+// for them.
+extern template class std::vector<libstream::DataType>;
+extern template class std::vector<libstream::Field>;
+extern template class std::vector<libstream::ColumnPtr>;
+extern template class std::vector<libstream::BatchPtr>;
+extern template class std::shared_ptr<const libstream::Column>;
+extern template class std::shared_ptr<const libstream::Batch>;

@@ -62,19 +62,15 @@ struct StateBytes {
 
   static void append(std::string& bytes, const T& value) {
     if constexpr (DescribedEnum<T>) {
-      std::string_view name;
-      boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto e) {
-        if (e.value == value) name = e.name;
-      });
+      const std::string_view name = enumerator_name(value);
       append_plain(bytes, static_cast<std::uint32_t>(name.size()));
       bytes.append(name);
     } else if constexpr (std::is_same_v<T, std::string>) {
       append_plain(bytes, static_cast<std::uint32_t>(value.size()));
       bytes.append(value);
     } else if constexpr (Described<T>) {
-      boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
-        using M = std::remove_cvref_t<decltype(value.*member.pointer)>;
-        StateBytes<M>::append(bytes, value.*member.pointer);
+      each_member<T>([&]<class... D>() {
+        (StateBytes<MemberType<T, D>>::append(bytes, value.*D::pointer), ...);
       });
     } else {
       static_assert(std::is_trivially_copyable_v<T>);
@@ -88,9 +84,8 @@ struct StateBytes {
     } else if constexpr (std::is_same_v<T, std::string>) {
       value = take_text(bytes);
     } else if constexpr (Described<T>) {
-      boost::mp11::mp_for_each<MembersOf<T>>([&](auto member) {
-        using M = std::remove_cvref_t<decltype(value.*member.pointer)>;
-        StateBytes<M>::take(bytes, value.*member.pointer);
+      each_member<T>([&]<class... D>() {
+        (StateBytes<MemberType<T, D>>::take(bytes, value.*D::pointer), ...);
       });
     } else {
       value = take_plain<T>(bytes);
@@ -161,9 +156,10 @@ class StateLayout {
       value = S{};
       for (const std::size_t wanted : order_) {
         std::size_t place = 0;
-        boost::mp11::mp_for_each<MembersOf<S>>([&](auto member) {
-          using M = std::remove_cvref_t<decltype(value.*member.pointer)>;
-          if (place++ == wanted) StateBytes<M>::take(bytes, value.*member.pointer);
+        each_member<S>([&]<class... D>() {
+          ((place++ == wanted ? StateBytes<MemberType<S, D>>::take(bytes, value.*D::pointer)
+                              : void()),
+           ...);
         });
       }
     }

@@ -45,43 +45,49 @@ class TypedStage {
   virtual std::string name() const = 0;  ///< "as<Bid>, filter, map"
 };
 
-template <RowType T>
-class DecodeStage final : public TypedStage<T> {
+/// Columns of a batch as values.
+template <class T>
+class DecodeRun final : public TypedRun<T> {
  public:
-  std::unique_ptr<TypedRun<T>> bind(const Schema& schema) const override {
-    return std::make_unique<Run>(schema);
-  }
-  std::vector<std::uint32_t> columns(const Schema& schema) const override {
-    return RowReader<T>(schema).columns();
-  }
-  std::string name() const override { return "as<" + type_name<T>() + ">"; }
+  explicit DecodeRun(const Schema& schema) : reader_(schema) {}
+  void run(const Batch& batch, std::vector<T>& rows) override { reader_.read(batch, rows); }
 
  private:
-  class Run final : public TypedRun<T> {
-   public:
-    explicit Run(const Schema& schema) : reader_(schema) {}
-    void run(const Batch& batch, std::vector<T>& rows) override { reader_.read(batch, rows); }
-
-   private:
-    RowReader<T> reader_;
-  };
+  RowReader<T> reader_;
 };
+
+/// Stages of a typed stream; null: none, the values are those of the columns.
+template <class T>
+using TypedStages = std::shared_ptr<const TypedStage<T>>;
+template <class T>
+std::unique_ptr<TypedRun<T>> bind_stages(const TypedStages<T>& stages, const Schema& schema) {
+  if (stages) return stages->bind(schema);
+  return std::unique_ptr<TypedRun<T>>(new DecodeRun<T>(schema));
+}
+template <class T>
+std::vector<std::uint32_t> stages_columns(const TypedStages<T>& stages, const Schema& schema) {
+  return stages ? stages->columns(schema) : RowReader<T>(schema).columns();
+}
+template <class T>
+std::string stages_name(const TypedStages<T>& stages) {
+  return stages ? stages->name() : "as<" + type_name<T>() + ">";
+}
 
 /// A function behind a stage. `Apply(function, input rows, output rows)`; each task has a copy of
 /// the function.
 template <class In, class Out, class F, class Apply>
 class FunctionStage final : public TypedStage<Out> {
  public:
-  FunctionStage(std::shared_ptr<const TypedStage<In>> below, F function, std::string name)
+  FunctionStage(TypedStages<In> below, F function, std::string name)
       : below_(std::move(below)), function_(std::move(function)), name_(std::move(name)) {}
 
   std::unique_ptr<TypedRun<Out>> bind(const Schema& schema) const override {
-    return std::make_unique<Run>(below_->bind(schema), function_, name_);
+    return std::unique_ptr<TypedRun<Out>>(new Run(bind_stages(below_, schema), function_, name_));
   }
   std::vector<std::uint32_t> columns(const Schema& schema) const override {
-    return below_->columns(schema);
+    return stages_columns(below_, schema);
   }
-  std::string name() const override { return below_->name() + ", " + name_; }
+  std::string name() const override { return stages_name(below_) + ", " + name_; }
 
  private:
   class Run final : public TypedRun<Out> {
@@ -105,7 +111,7 @@ class FunctionStage final : public TypedStage<Out> {
     std::vector<In> input_;
   };
 
-  std::shared_ptr<const TypedStage<In>> below_;
+  TypedStages<In> below_;
   F function_;
   std::string name_;
 };
@@ -167,10 +173,8 @@ class TypedStream {
                 "libstream: as<T>() and map need a struct named in BOOST_DESCRIBE_STRUCT(T, (), "
                 "(fields...)), or a type that one column holds; see field_type.hpp");
 
-  explicit TypedStream(DataStream base)
-      : base_(std::move(base)), stage_(std::make_shared<DecodeStage<T>>()), plain_(true) {}
-  TypedStream(DataStream base, std::shared_ptr<const TypedStage<T>> stage)
-      : base_(std::move(base)), stage_(std::move(stage)) {}
+  explicit TypedStream(DataStream base, TypedStages<T> stages = nullptr)
+      : base_(std::move(base)), stages_(std::move(stages)) {}
 
   /// f: const T& → U.
   template <class F>
@@ -224,11 +228,11 @@ class TypedStream {
     if constexpr (RowType<T>) {
       if (exact_) return base_;
       return base_.apply(typed_operation(
-          stage_->name(), schema_of<T>(),
-          [stage = stage_](const Schema& schema) -> std::unique_ptr<BatchTransform> {
-            return std::make_unique<Transform>(stage->bind(schema));
+          stages_name(stages_), schema_of<T>(),
+          [stages = stages_](const Schema& schema) {
+            return std::unique_ptr<BatchTransform>(new Transform(bind_stages(stages, schema)));
           },
-          [stage = stage_](const Schema& schema) { return stage->columns(schema); }));
+          [stages = stages_](const Schema& schema) { return stages_columns(stages, schema); }));
     }
   }
 
@@ -239,15 +243,12 @@ class TypedStream {
     return stream;
   }
   const DataStream& base() const { return base_; }
-  const std::shared_ptr<const TypedStage<T>>& stage() const { return stage_; }
-  /// True where the values are still the columns of `base`.
-  bool plain() const { return plain_; }
 
  private:
   template <class U, class Apply, class F>
   TypedStream<U> with(F f, std::string name) const {
-    return TypedStream<U>(base_, std::make_shared<FunctionStage<T, U, F, Apply>>(
-                                     stage_, std::move(f), std::move(name)));
+    return TypedStream<U>(base_, TypedStages<U>(new FunctionStage<T, U, F, Apply>(
+                                     stages_, std::move(f), std::move(name))));
   }
 
   class Transform final : public BatchTransform {
@@ -265,9 +266,8 @@ class TypedStream {
   };
 
   DataStream base_;
-  std::shared_ptr<const TypedStage<T>> stage_;
-  bool plain_ = false;
-  bool exact_ = false;
+  TypedStages<T> stages_;
+  bool exact_ = false;  ///< the columns of `base` are those of T and no others
 };
 
 template <class T>

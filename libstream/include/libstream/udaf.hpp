@@ -219,7 +219,7 @@ class TypedAggregate final : public AggregateFunction {
   }
   static std::vector<B> buffers(const Column& column, std::size_t rows) {
     std::vector<B> values(rows);
-    FieldType<B>::read(column, 0, rows, [&](std::size_t row) -> B& { return values[row]; });
+    FieldType<B>::read(column, 0, rows, Places<B>{values.data(), sizeof(B)});
     return values;
   }
   template <class F>
@@ -238,11 +238,11 @@ class TypedAggregate final : public AggregateFunction {
       const B value{};
       const void* last = nullptr;
       bool ascending = true;
-      boost::mp11::mp_for_each<MembersOf<B>>([&](auto member) {
-        const void* at = &(value.*member.pointer);
+      const auto follows = [&](const void* at) {
         ascending = ascending && std::less<const void*>()(last, at);
         last = at;
-      });
+      };
+      each_member<B>([&]<class... D>() { (follows(&(value.*D::pointer)), ...); });
       return ascending;
     }
     return true;

@@ -68,7 +68,7 @@ class ArgumentValues {
       size_ = rows;
     }
     T* values = values_.get();
-    FieldType<T>::read(column, 0, rows, [values](std::size_t row) -> T& { return values[row]; });
+    FieldType<T>::read(column, 0, rows, Places<T>{values, sizeof(T)});
     return values;
   }
 

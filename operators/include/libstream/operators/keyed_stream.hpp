@@ -63,7 +63,11 @@ class GroupStore {
  private:
   static constexpr std::size_t chunk_size = 512;
   struct Chunk {
-    S values[chunk_size]{};
+    // Not by an initialiser: compilers would write one out for each of the values.
+    Chunk() {
+      for (S& value : values) value = S{};
+    }
+    S values[chunk_size];
     std::uint8_t exists[chunk_size]{};
   };
   std::vector<std::unique_ptr<Chunk>> chunks_;
@@ -298,11 +302,10 @@ class KeyedStream {
       spec.mode = mode;
       spec.one_row_a_call = OneRow;
       spec.initial_states = initial != nullptr;
-      spec.function = [f = std::move(f), name = spec.name](
-                          const Schema& rows, const Schema& keys,
-                          const Schema& states) -> std::unique_ptr<GroupFunction> {
-        return std::make_unique<TypedGroupFunction<K, T, S, U, F, OneRow>>(f, name, rows, keys,
-                                                                           states);
+      spec.function = [f = std::move(f), name = spec.name](const Schema& rows, const Schema& keys,
+                                                           const Schema& states) {
+        return std::unique_ptr<GroupFunction>(
+            new TypedGroupFunction<K, T, S, U, F, OneRow>(f, name, rows, keys, states));
       };
       spec.columns = [](const Schema& schema, std::size_t input) {
         return input == 0 ? RowReader<T>(schema).columns() : RowReader<S>(schema).columns();
@@ -373,7 +376,7 @@ requires(!RowType<F>) auto TypedStream<T>::group_by_key(F f) const {
                   "libstream: the key must be a struct named in BOOST_DESCRIBE_STRUCT, or a type "
                   "that one column holds; see the table in docs/typed-streams.md");
     if constexpr (key) {
-      const DataStream rows = plain_ ? base_ : to_stream();
+      const DataStream rows = stages_ ? to_stream() : base_;
       std::vector<std::string> names;
       std::vector<Field> fields;
       for (Field field : schema_of<K>()) {
@@ -381,10 +384,9 @@ requires(!RowType<F>) auto TypedStream<T>::group_by_key(F f) const {
         names.push_back(field.name);
         fields.push_back(std::move(field));
       }
-      auto operation = append_key_operation(
-          Schema(std::move(fields)),
-          [f = std::move(f)](const Schema& schema) -> std::unique_ptr<BatchTransform> {
-            return std::make_unique<AppendKey<T, K, F>>(f, schema);
+      auto operation =
+          append_key_operation(Schema(std::move(fields)), [f = std::move(f)](const Schema& schema) {
+            return std::unique_ptr<BatchTransform>(new AppendKey<T, K, F>(f, schema));
           });
       return KeyedStream<K, T>(rows.apply(std::move(operation)), std::move(names));
     }
@@ -394,7 +396,7 @@ requires(!RowType<F>) auto TypedStream<T>::group_by_key(F f) const {
 template <class T>
 template <class K>
 KeyedStream<K, T> TypedStream<T>::group_by_key(std::string_view column) const {
-  return KeyedStream<K, T>(plain_ ? base_ : to_stream(), {std::string(column)});
+  return KeyedStream<K, T>(stages_ ? to_stream() : base_, {std::string(column)});
 }
 
 }  // namespace libstream
