@@ -185,8 +185,8 @@ int main(int argc, char** argv) {
     const double before = resident_bytes();
     measure(name, OperatorRun(factory), keys, before);
   };
-  run("value", factory_of(Value{}, TimeMode::none));
-  run("value_ttl", factory_of(Value{1h}, TimeMode::processing_time));
+  run("value", factory_of(transform_bench::Value{}, TimeMode::none));
+  run("value_ttl", factory_of(transform_bench::Value{1h}, TimeMode::processing_time));
   run("map", factory_of(Map{}, TimeMode::none));
   run("list", factory_of(List{}, TimeMode::none));
   run("timers", factory_of(Timers{}, TimeMode::processing_time));
