@@ -1,9 +1,12 @@
 #include "query_setup.hpp"
 
+#include "watermark_tracker.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 
 namespace libstream {
@@ -132,17 +135,35 @@ void name_splits(const TopologyNode& node, PlannedRange& range) {
   }
 }
 
+/// The state of the partition's key groups.
+std::unique_ptr<StateReader> state_of(const QuerySetup& setup, const Term& term,
+                                      const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  const auto groups = setup.topology.key_groups;
+  return term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
+                    first_group(wiring.partition + 1, groups, node.parallelism));
+}
+
+std::optional<StateHash> restored_hash(const QuerySetup& setup, const Term& term,
+                                       const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  if (!setup.hashes_state(node)) return std::nullopt;
+  StateHash hash(node.comparable);
+  hash.restore(*state_of(setup, term, wiring));
+  return hash;
+}
+
 std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
-                                            const TaskWiring& wiring, Watermark late) {
+                                            const TaskWiring& wiring,
+                                            const std::vector<Watermark>& inputs, Watermark late) {
   const auto& node = setup.topology.nodes[wiring.node];
   const auto groups = setup.topology.key_groups;
   auto op = node.factory({wiring.partition, node.parallelism, groups});
+  if (wiring.per_side) op->set_input_watermarks(inputs);
   if (node.shared_state) {
     op->restore(*term.state(node.id, 0, groups), late);
   } else if (node.stateful) {
-    const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
-                                  first_group(wiring.partition + 1, groups, node.parallelism));
-    op->restore(*state, late);
+    op->restore(*state_of(setup, term, wiring), late);
   } else {
     op->restore(empty_state(), late);
   }
@@ -153,8 +174,11 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
   const auto& topology = setup.topology;
   const auto& last = term.restored().last;
   const auto used = last ? last->watermark : Watermark{};
+  WatermarkTracker streams(topology);
+  if (last) streams.restore(last->watermark_values, used);
   // The last epoch's watermark as it reached each node.
   std::vector<Watermark> arrived(topology.nodes.size(), used);
+  std::vector<std::vector<Watermark>> inputs(topology.nodes.size());
   std::vector<Watermark> passed(topology.nodes.size(), used);
   std::vector<std::unique_ptr<Task>> tasks;
   for (auto& wiring : wire(topology)) {
@@ -163,7 +187,14 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
     const auto partition = wiring.partition;
     if (partition == 0) {
       for (const auto& edge : topology.edges) {
-        if (edge.to == index) arrived[index] = std::min(arrived[index], passed[edge.from]);
+        if (edge.to != index) continue;
+        constexpr Watermark most{std::numeric_limits<std::int64_t>::max()};
+        inputs[index].resize(std::max(inputs[index].size(), edge.input + 1), most);
+        auto& input = inputs[index][edge.input];
+        input = std::min(input, passed[edge.from]);
+      }
+      if (!inputs[index].empty()) {
+        arrived[index] = *std::min_element(inputs[index].begin(), inputs[index].end());
       }
       passed[index] = arrived[index];
     }
@@ -175,15 +206,18 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
                                          SourceTask::Reading{setup.quantum, node.splits > 0}));
         break;
       case TopologyNode::Kind::op: {
-        auto op = restored_operator(setup, term, wiring, arrived[index]);
-        passed[index] = op->output_watermark(arrived[index]);
-        tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
-                                                       topology.key_groups, std::move(op)));
+        auto op = restored_operator(setup, term, wiring, inputs[index], arrived[index]);
+        passed[index] =
+            wiring.stream ? streams.used()[*wiring.stream] : op->output_watermark(arrived[index]);
+        auto hash = restored_hash(setup, term, wiring);
+        tasks.push_back(std::make_unique<OperatorTask>(
+            std::move(wiring), setup.limits, topology.key_groups, std::move(op), std::move(hash)));
         break;
       }
       case TopologyNode::Kind::sink:
         tasks.push_back(std::make_unique<SinkTask>(std::move(wiring), setup.limits,
-                                                   node.sink->writer({term.number(), partition})));
+                                                   node.sink->writer({term.number(), partition}),
+                                                   setup.hashes));
         break;
     }
   }
@@ -203,6 +237,11 @@ std::vector<std::uint32_t> QuerySetup::sinks() const {
   return nodes;
 }
 
+bool QuerySetup::hashes_state(const TopologyNode& node) const {
+  return hashes && node.stateful && !node.shared_state &&
+         node.comparable != TopologyNode::Comparable::nothing;
+}
+
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited) {
   const auto sources = setup.sources();
   std::vector<std::optional<PlannedRange>> ranges(sources.size());
@@ -214,15 +253,11 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
   return ranges;
 }
 
-std::string source_kind(const Source& source) {
-  const auto text = source.describe();
-  const auto bracket = text.find('[');
-  if (bracket == std::string::npos) return text;
-  const auto format = text.substr(bracket + 1);
-  const auto blank = format.find(' ');
-  // Without a blank there is only a place, which may change.
-  if (blank == std::string::npos) return text.substr(0, bracket);
-  return text.substr(0, bracket) + " " + format.substr(0, blank);
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided) {
+  const auto sources = setup.sources();
+  for (std::size_t i = 0; i < decided.size(); ++i) {
+    if (!decided[i].empty()) setup.topology.nodes[sources[i]].source->release(decided[i]);
+  }
 }
 
 std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open) {

@@ -1,3 +1,4 @@
+#include "object_files.hpp"
 #include "object_name.hpp"
 #include "root_lock.hpp"
 
@@ -5,7 +6,6 @@
 #include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -97,29 +97,12 @@ class DirectoryRoot final : public CheckpointRoot {
   std::optional<std::string> read(const std::string& name) override {
     checkpoint::check_object_name(name);
     check_poison();
-    const auto target = path_ + "/" + name;
-    if (!files_->status(target)) {
-      return std::nullopt;
-    }
-    try {
-      return files_->read(target);
-    } catch (const Error&) {
-      if (!files_->status(target)) {
-        return std::nullopt;  // removed in between
-      }
-      throw;
-    }
+    return checkpoint::read_object(*files_, path_ + "/" + name);
   }
 
   std::vector<std::string> list(const std::string& prefix) override {
     check_poison();
-    const auto slash = prefix.rfind('/');
-    const auto folder = slash == std::string::npos ? std::string{} : prefix.substr(0, slash + 1);
-    std::vector<std::string> names;
-    gather(folder, names);
-    std::erase_if(names, [&](const std::string& name) { return !name.starts_with(prefix); });
-    std::ranges::sort(names);
-    return names;
+    return checkpoint::list_objects(*files_, path_, prefix);
   }
 
   void remove(const std::string& name) override {
@@ -155,15 +138,36 @@ class DirectoryRoot final : public CheckpointRoot {
   }
 
   void create_directory(const std::string& path) {
+    const std::lock_guard lock(directories_mutex_);
+    create_directories(path);
+  }
+
+  void create_directories(const std::string& path) {
     const auto status = files_->status(path);
     if (status && !status->directory) {
       throw Error(ErrorCode::conflict,
                   path + " is a file; give the checkpoint a directory of its own");
     }
+    if (path == path_) {
+      synced([&] { create_durable_directories(*files_, path); });
+      if (!status) make_private(path);
+      return;
+    }
     // Below the root a sync of the tree has made durable what was there when it was opened.
-    if (status && path != path_) return;
-    synced([&] { create_durable_directories(*files_, path); });
-    if (!status && local_) checkpoint::set_mode(path, directory_mode);
+    if (status && !unfinished_.contains(path)) return;
+    const auto above = parent(path);
+    if (above != path_) create_directories(above);
+    // Until its name is durable, that it is there means nothing: whoever tries again after a
+    // failure goes on from here.
+    unfinished_.insert(path);
+    files_->create_directories(path);
+    make_private(path);
+    sync_directory(above);
+    unfinished_.erase(path);
+  }
+
+  void make_private(const std::string& path) const {
+    if (local_) checkpoint::set_mode(path, directory_mode);
   }
 
   void sync_tree(const std::string& path) {
@@ -200,24 +204,6 @@ class DirectoryRoot final : public CheckpointRoot {
     }
   }
 
-  void gather(const std::string& folder, std::vector<std::string>& names) {
-    const auto path = folder.empty() ? path_ : path_ + "/" + folder.substr(0, folder.size() - 1);
-    if (!files_->status(path)) {
-      return;
-    }
-    for (const auto& entry : files_->list(path)) {
-      const auto name = std::filesystem::path(entry.path).filename().string();
-      if (name.starts_with('.')) {
-        continue;
-      }
-      if (entry.directory) {
-        gather(folder + name + "/", names);
-      } else {
-        names.push_back(folder + name);
-      }
-    }
-  }
-
   std::string path_;
   std::shared_ptr<FileSystem> files_;
   std::string holder_;
@@ -225,6 +211,8 @@ class DirectoryRoot final : public CheckpointRoot {
   std::shared_ptr<PoisonedRoots> poisoned_;
   std::unique_ptr<checkpoint::RootLock> lock_;
   std::atomic<std::uint64_t> temporaries_{0};
+  std::mutex directories_mutex_;
+  std::set<std::string> unfinished_;  ///< directories that this object began to make
 };
 
 }  // namespace

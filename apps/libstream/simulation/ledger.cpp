@@ -140,7 +140,7 @@ std::vector<std::string> Ledger::files_of(const EpochEntry& entry) const {
     if (changes.file) files.push_back(changes.file->name);
   }
   if (entry.snapshot) {
-    for (const auto& file : entry.snapshot->files) files.push_back(file.name);
+    entry.snapshot->for_each_file([&](const StateFile& file) { files.push_back(file.name); });
   }
   for (auto& file : files) file = std::string(checkpoint_directory) + "/" + file;
   return files;
@@ -244,9 +244,9 @@ std::vector<std::string> Ledger::needed_files() const {
   const auto& last = decisions_.back();
   const auto from = last.entry.snapshot ? number(last.entry.snapshot->epoch) + 1 : 0;
   if (last.entry.snapshot) {
-    for (const auto& file : last.entry.snapshot->files) {
+    last.entry.snapshot->for_each_file([&](const StateFile& file) {
       files.push_back(std::string(checkpoint_directory) + "/" + file.name);
-    }
+    });
   }
   const auto entries = disk_.paths(log_prefix);
   for (auto epoch = from; epoch < decisions_.size(); ++epoch) {
