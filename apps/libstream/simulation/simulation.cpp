@@ -142,13 +142,14 @@ class Simulation {
     world_.hits.add(kind);
     world_.hits.add(CrashPoint::c21);
     const auto process = new_process(calm());
-    const bool started = process->start();
-    if (started || process->error_code() != ErrorCode::corrupt) {
+    // Files of state are read when the tasks are made.
+    if (process->start()) run_to_its_end(*process);
+    const auto error = process->error();
+    if (process->error_code() != ErrorCode::corrupt) {
       world_.ledger.violate("a start over the damaged " + path +
-                            " does not refuse as corrupt: " + process->error());
-    } else if (!names_damage(process->error(), path)) {
-      world_.ledger.violate("the error over the damaged " + path +
-                            " does not name it: " + process->error());
+                            " does not refuse as corrupt: " + error);
+    } else if (!names_damage(error, path)) {
+      world_.ledger.violate("the error over the damaged " + path + " does not name it: " + error);
     }
     process->bury();
     world_.disk.replace(path, bytes);
