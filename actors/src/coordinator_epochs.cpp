@@ -101,9 +101,8 @@ bool Coordinator::each_trigger() const {
 EpochContext Coordinator::next_context(const std::vector<std::optional<PlannedRange>>& ranges) {
   auto& environment = setup_.environment;
   EpochContext context;
-  const auto recorded = std::find_if(ranges.begin(), ranges.end(), [](const auto& range) {
-    return range && range->context;
-  });
+  const auto recorded = std::find_if(ranges.begin(), ranges.end(),
+                                     [](const auto& range) { return range && range->context; });
   if (recorded != ranges.end()) {
     context = *(*recorded)->context;
   } else {

@@ -34,7 +34,8 @@ void StateHash::put(std::uint32_t key_group, std::string_view key, std::string_v
   const auto hashed = hash_bytes(value);
   auto& entry = entries_[name];
   sum_ -= entry;
-  entry = mix(hashed ^ entry_key, what_ == TopologyNode::Comparable::values ? key_group + 1ULL : name);
+  entry =
+      mix(hashed ^ entry_key, what_ == TopologyNode::Comparable::values ? key_group + 1ULL : name);
   sum_ += entry;
 }
 

@@ -190,9 +190,8 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
         auto op = restored_operator(setup, term, wiring, arrived[index]);
         passed[index] = op->output_watermark(arrived[index]);
         auto hash = restored_hash(setup, term, wiring);
-        tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
-                                                       topology.key_groups, std::move(op),
-                                                       std::move(hash)));
+        tasks.push_back(std::make_unique<OperatorTask>(
+            std::move(wiring), setup.limits, topology.key_groups, std::move(op), std::move(hash)));
         break;
       }
       case TopologyNode::Kind::sink:
