@@ -8,6 +8,7 @@
 #include "static_queries.hpp"
 #include "supply.hpp"
 #include "support/command_line.hpp"
+#include "support/recording_options.hpp"
 
 #include <libstream/libstream.hpp>
 
@@ -38,6 +39,7 @@ struct NexmarkOptions {
   std::uint64_t epoch_events = 0;  ///< 0: what suits the query
   std::uint64_t live = 1'000'000;
   std::uint64_t even_auctions = 0;
+  RecordingOptions recording;
 
   /// Events of the pool that are all different, at least.
   std::uint64_t distinct() const {
@@ -82,6 +84,7 @@ void declare(CLI::App& app, NexmarkOptions& options) {
                  "Events an epoch reads at most; 0: 8 million, for intervaljoin a quarter of those "
                  "that it keeps")
       ->capture_default_str();
+  declare_recording(app, options.recording);
 }
 
 /// A directory of its own, gone with the object.
@@ -114,6 +117,11 @@ struct Result {
   std::uint64_t checksum = 0;
 };
 
+std::uint64_t rows_read(const Query& query) {
+  const auto last = query.last_progress();
+  return last ? last->totals.at("inputRows") : 0;
+}
+
 Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply>& supply) {
   const auto meter = std::make_shared<Meter>();
   EventSourceOptions source_options;
@@ -129,15 +137,16 @@ Result measure(const NexmarkOptions& options, const std::shared_ptr<const Supply
   session_options.partitions = options.partitions;
   Session session(session_options);
   const auto asked = query_of(options.query, session.read_stream().source(source));
-  Query query = asked.stream.write_stream()
-                    .output_mode(asked.mode)
-                    .trigger(Trigger::available_now())
-                    .checkpoint(checkpoint.path())
-                    .sink(sink)
-                    .start();
+  auto writer = asked.stream.write_stream();
+  writer.output_mode(asked.mode).trigger(Trigger::available_now());
+  writer.checkpoint(checkpoint.path()).sink(sink);
+  apply_recording(options.recording, writer);
+  const bool replays = !options.recording.replay.empty();
+  if (replays) meter->start();  // the event source is not read
+  Query query = writer.start();
   query.await_termination();
-  return {source->planned_events(), meter->seconds(), meter->cpu_seconds(), sink->rows(),
-          sink->checksum()};
+  const auto events = replays ? rows_read(query) : source->planned_events();
+  return {events, meter->seconds(), meter->cpu_seconds(), sink->rows(), sink->checksum()};
 }
 
 /// Throws where the rows are not those that plain loops give.
@@ -155,15 +164,13 @@ void check(const NexmarkOptions& options, const std::shared_ptr<const Supply>& s
   session_options.partitions = options.partitions;
   Session session(session_options);
   const auto asked = query_of(options.query, session.read_stream().source(source));
-  asked.stream.write_stream()
-      .output_mode(asked.mode)
-      .trigger(Trigger::available_now())
-      .checkpoint(checkpoint.path())
-      .foreach_batch([rows](const std::vector<BatchPtr>& batches, const Schema&, Epoch) {
-        rows->add(batches);
-      })
-      .start()
-      .await_termination();
+  auto writer = asked.stream.write_stream();
+  writer.output_mode(asked.mode).trigger(Trigger::available_now());
+  writer.checkpoint(checkpoint.path());
+  writer.foreach_batch(
+      [rows](const std::vector<BatchPtr>& batches, const Schema&, Epoch) { rows->add(batches); });
+  apply_recording(options.recording, writer);
+  writer.start().await_termination();
   const auto text = difference(options.query, *supply, options.events, *rows);
   if (!text.empty()) throw Error(ErrorCode::data, options.query + ": " + text);
   std::uint64_t count = 0;
@@ -214,13 +221,11 @@ void run_interval_join(NexmarkOptions options) {
     const auto source = [&](const std::shared_ptr<const Supply>& supply) {
       return session.read_stream().source(std::make_shared<EventSource>(supply, meter, read));
     };
-    interval_join(source(ads.impressions()), source(ads.clicks()))
-        .write_stream()
-        .trigger(Trigger::available_now())
-        .checkpoint(checkpoint.path())
-        .sink(sink)
-        .start()
-        .await_termination();
+    auto writer = interval_join(source(ads.impressions()), source(ads.clicks())).write_stream();
+    writer.trigger(Trigger::available_now()).checkpoint(checkpoint.path()).sink(sink);
+    apply_recording(options.recording, writer);
+    if (!options.recording.replay.empty()) meter->start();  // the event sources are not read
+    writer.start().await_termination();
   }
   const Ads::Truth truth = ads.truth(read.events);
   if (sink->rows() != truth.pairs) {
