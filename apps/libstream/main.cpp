@@ -1,3 +1,4 @@
+#include "recording_commands.hpp"
 #include "replay.hpp"
 #include "report.hpp"
 #include "support/command_line.hpp"
@@ -65,7 +66,13 @@ int main(int argc, char** argv) {
   auto& replay = *app.add_subcommand(
       "replay", "Runs recorded scenarios on the engine and compares every epoch with the record");
   declare(replay, command);
+  auto& recording =
+      *app.add_subcommand("recording", "Looks at recordings, and makes others of them");
+  const RecordingCommands recordings(recording);
   bool passed = false;
-  const int code = run_program(app, argc, argv, [&] { passed = run_replay(command); });
+  const int code = run_program(app, argc, argv, [&] {
+    if (recording.parsed()) return recordings.run();
+    passed = run_replay(command);
+  });
   return code == 0 && !passed && replay.parsed() ? static_cast<int>(ExitCode::failed) : code;
 }
