@@ -97,6 +97,7 @@ class Coordinator {
 
   QuerySetup setup_;
   std::shared_ptr<Term> term_;
+  OpenEnds open_ends_;
   std::shared_ptr<QueryRun> query_;
   CoordinatorHost* host_ = nullptr;
   std::vector<TaskWiring> wiring_;

@@ -41,10 +41,7 @@ void Coordinator::try_plan() {
   const bool unlimited = setup_.trigger.kind == Trigger::Kind::once;
   run(
       [this, ranges, unlimited, release = std::exchange(release_, {})] {
-        for (std::size_t i = 0; i < sources_.size(); ++i) {
-          if (release.empty() || release[i].empty()) continue;
-          setup_.topology.nodes[sources_[i]].source->release(release[i]);
-        }
+        release_sources(setup_, release);
         *ranges = plan_sources(setup_, unlimited);
       },
       [this, ranges] {
@@ -165,7 +162,7 @@ void Coordinator::prepare(const EpochStart& start) {
 }
 
 void Coordinator::hand_out(const EpochStart& start) {
-  const auto watermark = running_->entry.watermark;
+  const Barrier barrier{start.epoch, running_->entry.watermark, watermarks_.begin()};
   TaskId task = 0;
   std::size_t source = 0;
   for (const auto& node : setup_.topology.nodes) {
@@ -177,7 +174,7 @@ void Coordinator::hand_out(const EpochStart& start) {
     auto shares = share_out(range ? std::exchange(range->units, {}) : std::vector<ReadUnit>{},
                             node.parallelism);
     for (auto& units : shares) {
-      host_->send(task++, BeginEpoch{start, watermark, std::move(units)});
+      host_->send(task++, BeginEpoch{start, barrier, std::move(units)});
     }
   }
 }
@@ -192,8 +189,8 @@ void Coordinator::store(OperatorId op, std::uint32_t partition, std::string chan
   ++running_->missing;
   auto stored = std::make_shared<TaskChanges>();
   run(
-      [stored, op, partition, epoch, term = term_, changes = std::move(changes)] {
-        *stored = term->store_changes(op, partition, epoch, changes);
+      [stored, op, partition, epoch, term = term_, changes = std::move(changes)]() mutable {
+        *stored = term->store_changes(op, partition, epoch, std::move(changes));
       },
       [this, stored, epoch] {
         if (!running_ || running_->entry.epoch != epoch || phase_ != Phase::running) return;
@@ -216,7 +213,7 @@ void Coordinator::part_done() {
   close_epoch(setup_, wiring_, run, watermarks_, totals_);
   used_ = run.entry.watermark;
   next_watermark_ = run.entry.next_watermark;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
   timeout_ = run.entry.earliest_timeout;
   reported_.push_back(std::move(run));
   running_.reset();

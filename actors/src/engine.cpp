@@ -99,7 +99,8 @@ CheckpointMeta Session::Engine::meta(const Topology& topology) const {
   for (const auto& node : topology.nodes) {
     if (node.kind == TopologyNode::Kind::source) meta.sources.push_back(source_kind(*node.source));
     if (node.kind == TopologyNode::Kind::op && (node.stateful || node.shared_state)) {
-      meta.operators.push_back({node.id, node.state_name, node.state_signature});
+      meta.operators.push_back(
+          {node.id, node.state_name, node.state_signature, node.state_columns});
     }
   }
   return meta;
@@ -136,7 +137,6 @@ QuerySetup Session::Engine::setup(Topology topology, const QuerySpec& spec,
     setup.root = directory_root(place, options_.environment.files);
     setup.directory = place;
     setup.temporary = spec.checkpoint.empty();
-    setup.term_options.cache_directory = place + "/cache";
   }
   return setup;
 }
@@ -249,6 +249,13 @@ void Session::Engine::each_listener(const std::function<void(QueryListener&)>& c
     } catch (...) {  // a listener harms neither the query nor other listeners
       continue;
     }
+  }
+}
+
+void Session::Engine::request_stop() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& active : active_) {
+    if (active.query) active.query->request_stop(true);
   }
 }
 

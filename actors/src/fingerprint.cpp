@@ -30,22 +30,46 @@ void StateHash::restore(const StateReader& state) {
 }
 
 void StateHash::put(std::uint32_t key_group, std::string_view key, std::string_view value) {
-  const auto name = mix(hash_bytes(key) ^ key_group, row_key);
-  const auto hashed = hash_bytes(value);
-  auto& entry = entries_[name];
-  sum_ -= entry;
-  entry =
-      mix(hashed ^ entry_key, what_ == TopologyNode::Comparable::values ? key_group + 1ULL : name);
-  sum_ += entry;
+  if (groups_.size() <= key_group) groups_.resize(key_group + std::size_t{1});
+  Entries& entries = groups_[key_group];
+  auto entry = entries.lower_bound(key);
+  if (entry == entries.end() || entry->first != key) entry = entries.emplace_hint(entry, key, 0);
+  sum_ -= entry->second;
+  const bool by_value = what_ == TopologyNode::Comparable::values;
+  const auto name = by_value ? key_group + 1ULL : mix(hash_bytes(key) ^ key_group, row_key);
+  entry->second = mix(hash_bytes(value) ^ entry_key, name);
+  sum_ += entry->second;
+}
+
+void StateHash::erase(std::uint32_t key_group, std::string_view key) {
+  if (groups_.size() <= key_group) return;
+  const auto entry = groups_[key_group].find(key);
+  if (entry == groups_[key_group].end()) return;
+  sum_ -= entry->second;
+  groups_[key_group].erase(entry);
+}
+
+void StateHash::erase_below(std::uint32_t key_group, std::string_view key) {
+  if (groups_.size() <= key_group) return;
+  Entries& entries = groups_[key_group];
+  while (!entries.empty() && entries.begin()->first < key) {
+    sum_ -= entries.begin()->second;
+    entries.erase(entries.begin());
+  }
 }
 
 void StateHash::apply(std::string_view changelog) {
   read_changelog(changelog, [this](const Change& change) {
-    if (change.put) return put(change.key_group, change.key, change.value);
-    const auto found = entries_.find(mix(hash_bytes(change.key) ^ change.key_group, row_key));
-    if (found == entries_.end()) return;
-    sum_ -= found->second;
-    entries_.erase(found);
+    switch (change.kind) {
+      case ChangeKind::put:
+        return put(change.key_group, change.key, change.value);
+      case ChangeKind::erase:
+        return erase(change.key_group, change.key);
+      case ChangeKind::floor:
+        for (auto group = change.key_group; group <= change.last_group; ++group) {
+          erase_below(group, change.key);
+        }
+    }
   });
 }
 

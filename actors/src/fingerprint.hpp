@@ -5,8 +5,10 @@
 #include <libstream/topology.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -24,8 +26,8 @@ class RowsHash {
   std::vector<std::uint64_t> hashes_;
 };
 
-/// The same over the entries of a state, kept up to date by its changelogs. Takes 16 bytes and more
-/// an entry.
+/// The same over the entries of a state, kept up to date by its changelogs. Holds a copy of every
+/// key.
 class StateHash {
  public:
   explicit StateHash(TopologyNode::Comparable what) : what_(what) {}
@@ -34,11 +36,15 @@ class StateHash {
   std::uint64_t value() const { return sum_; }
 
  private:
+  using Entries = std::map<std::string, std::uint64_t, std::less<>>;  ///< hash of each, by key
+
   void put(std::uint32_t key_group, std::string_view key, std::string_view value);
+  void erase(std::uint32_t key_group, std::string_view key);
+  void erase_below(std::uint32_t key_group, std::string_view key);
 
   TopologyNode::Comparable what_;
   std::uint64_t sum_ = 0;
-  std::unordered_map<std::uint64_t, std::uint64_t> entries_;  ///< hash of the key: of the entry
+  std::vector<Entries> groups_;
 };
 
 }  // namespace libstream

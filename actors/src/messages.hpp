@@ -32,7 +32,7 @@ struct Credit {
 /// Tells a source task to read its share of an epoch.
 struct BeginEpoch {
   EpochStart start;
-  Watermark watermark;  ///< of the barrier that ends the epoch
+  Barrier barrier;  ///< that ends the epoch
   std::vector<ReadUnit> units;
 };
 

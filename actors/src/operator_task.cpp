@@ -61,7 +61,8 @@ void OperatorTask::pump() {
         break;
       }
       case Inputs::Taken::Kind::aligned:
-        barrier_ = taken->barrier;
+        barrier_ = std::move(taken->barrier);
+        if (wiring_.per_side) op_->set_input_watermarks(inputs_.watermarks());
         if (op_->on_barrier(barrier_, outputs_) == Flow::more) {
           step_ = Step::barrier;
         } else {
@@ -91,7 +92,9 @@ void OperatorTask::finish_epoch() {
     check_operator_account(wiring_.name, report, held_rows_, outputs_.connected(Output::late_port));
   }
   held_rows_ = report.metrics.held_rows;
-  outputs_.broadcast(Barrier{barrier_.epoch, op_->output_watermark(barrier_.watermark)});
+  barrier_.watermark = wiring_.stream ? barrier_.streams->at(*wiring_.stream)
+                                      : op_->output_watermark(barrier_.watermark);
+  outputs_.broadcast(barrier_);
   inputs_.release();
   host_->report(std::move(report));
 }

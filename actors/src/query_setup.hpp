@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,17 @@ struct QuerySetup {
 /// Plans the next epoch: a range a source. What they share a lock for, they see in one state.
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited);
 
+/// Tells the sources that epochs up to these ends are decided. None: nothing to tell.
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided);
+
+/// Which sinks and sources of a query are open, over all its terms: a fault may come between them.
+struct OpenEnds {
+  std::set<std::uint32_t> nodes;
+  bool frozen = false;  ///< the sources' ends, where the trigger asks for it
+};
+
 /// Opens sinks and sources at the term's last decision, commits what is decided, sweeps, and makes
-/// the tasks with their state. Blocking; runs on the I/O pool. `again`: another term of the same
-/// objects after a fault.
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again);
+/// the tasks with their state. Blocking; runs on the I/O pool.
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open);
 
 }  // namespace libstream

@@ -33,6 +33,7 @@ struct FlightsOptions {
   bool available_now = false;
   std::uint32_t partitions = SessionOptions{}.partitions;
   std::uint32_t threads = 0;
+  std::int64_t snapshot_epochs = 20;
   std::string progress = "text";
   RecordingOptions recording;
 };
@@ -70,6 +71,10 @@ void declare(CLI::App& app, FlightsOptions& options) {
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Threads of the engine; 0: as many as cores")
       ->check(CLI::Range(0U, 1024U))
+      ->capture_default_str();
+  app.add_option("--snapshot-epochs", options.snapshot_epochs,
+                 "Epochs between two snapshots of the state")
+      ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--late", options.late, "Directory for rows that came too late");
   app.add_option("--progress", options.progress, "What stderr shows of it")
@@ -117,6 +122,7 @@ Query start(const DataStream& rows, const FlightsOptions& options) {
   auto writer = rows.write_stream();
   writer.query_name("flights").output_mode(mode_of(options)).trigger(trigger_of(options));
   writer.checkpoint(options.checkpoint);
+  writer.option("snapshotEpochs", options.snapshot_epochs);
   // Files cannot be updated: in the other modes each epoch's files are the rows it changed.
   if (options.mode != "append") writer.option("outputModes", "any");
   writer.json(options.output);

@@ -1,6 +1,8 @@
+#include "checkpoint_command.hpp"
 #include "recording_commands.hpp"
 #include "replay.hpp"
 #include "report.hpp"
+#include "simulate.hpp"
 #include "support/command_line.hpp"
 
 #include <libstream/error.hpp>
@@ -66,13 +68,24 @@ int main(int argc, char** argv) {
   auto& replay = *app.add_subcommand(
       "replay", "Runs recorded scenarios on the engine and compares every epoch with the record");
   declare(replay, command);
+  SimulateCommand simulation;
+  auto& simulate = *app.add_subcommand(
+      "simulate",
+      "Runs queries on one thread and a simulated disk, with crashes and faults from a seed, and "
+      "checks that each row counts exactly once");
+  declare(simulate, simulation);
+  CheckpointCommand looking;
+  auto& checkpoint = *app.add_subcommand("checkpoint", "Looks at a query's checkpoint");
+  declare(checkpoint, looking);
   auto& recording =
       *app.add_subcommand("recording", "Looks at recordings, and makes others of them");
   const RecordingCommands recordings(recording);
-  bool passed = false;
+  bool passed = true;  // also where only help was asked for
   const int code = run_program(app, argc, argv, [&] {
-    if (recording.parsed()) return recordings.run();
-    passed = run_replay(command);
+    if (replay.parsed()) passed = run_replay(command);
+    if (simulate.parsed()) passed = run_simulate(simulation);
+    if (checkpoint.parsed()) passed = run_checkpoint(looking);
+    if (recording.parsed()) recordings.run();
   });
-  return code == 0 && !passed && replay.parsed() ? static_cast<int>(ExitCode::failed) : code;
+  return code == 0 && !passed ? static_cast<int>(ExitCode::failed) : code;
 }

@@ -35,7 +35,7 @@ std::string from_data(capnp::Data::Reader value) {
 std::string finish(FileKind kind, capnp::MallocMessageBuilder& message) {
   const auto words = capnp::messageToFlatArray(message);
   const auto bytes = words.asBytes();
-  return frame(kind, {reinterpret_cast<const char*>(bytes.begin()), bytes.size()});
+  return frame(kind, std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size()));
 }
 
 /// Copies to words (the view may lie anywhere) and runs `read` over the root; what Cap'n Proto
@@ -104,9 +104,16 @@ void write_sinks(const StoredEntry& stored, const std::vector<SinkStage>& sinks,
 
 void write_snapshot(const SnapshotReference& snapshot, format::Snapshot::Builder to) {
   to.setEpoch(number(snapshot.epoch));
-  auto files = to.initFiles(size_of(snapshot.files.size()));
-  for (unsigned i = 0; i < files.size(); ++i) {
-    write(snapshot.files[i], files[i]);
+  auto runs = to.initRuns(size_of(snapshot.runs.size()));
+  for (unsigned i = 0; i < runs.size(); ++i) {
+    const auto& from = snapshot.runs[i].files;
+    auto files = runs[i].initFiles(size_of(from.size()));
+    for (unsigned j = 0; j < files.size(); ++j) {
+      write(from[j].file, files[j].initFile());
+      files[j].setOperator(static_cast<std::uint32_t>(from[j].op));
+      files[j].setBeginGroup(from[j].begin_group);
+      files[j].setEndGroup(from[j].end_group);
+    }
   }
 }
 
@@ -211,8 +218,12 @@ EpochEntry read_epoch(format::Epoch::Reader from, StoredEntry& stored) {
   entry.committed_through = from.getCommittedThrough();
   if (from.hasSnapshot()) {
     SnapshotReference snapshot{Epoch{from.getSnapshot().getEpoch()}, {}};
-    for (const auto file : from.getSnapshot().getFiles()) {
-      snapshot.files.push_back(read(file));
+    for (const auto run : from.getSnapshot().getRuns()) {
+      auto& files = snapshot.runs.emplace_back().files;
+      for (const auto part : run.getFiles()) {
+        files.push_back({read(part.getFile()), OperatorId{part.getOperator()}, part.getBeginGroup(),
+                         part.getEndGroup()});
+      }
     }
     entry.snapshot = std::move(snapshot);
   }
@@ -237,6 +248,7 @@ std::string encode_meta(const CheckpointMeta& meta) {
     operators[i].setId(static_cast<std::uint32_t>(meta.operators[i].id));
     operators[i].setName(text(meta.operators[i].name));
     operators[i].setSignature(text(meta.operators[i].signature));
+    operators[i].setColumns(text(meta.operators[i].columns));
   }
   return finish(FileKind::meta, message);
 }
@@ -252,8 +264,8 @@ CheckpointMeta decode_meta(std::string_view bytes, const std::string& what) {
       meta.sources.push_back(text(source));
     }
     for (const auto item : root.getOperators()) {
-      meta.operators.push_back(
-          {OperatorId{item.getId()}, text(item.getName()), text(item.getSignature())});
+      meta.operators.push_back({OperatorId{item.getId()}, text(item.getName()),
+                                text(item.getSignature()), text(item.getColumns())});
     }
     return meta;
   });
@@ -312,3 +324,13 @@ StoredEntry decode_entry(std::string_view bytes, std::uint64_t index, const std:
 }
 
 }  // namespace libstream::checkpoint
+
+namespace libstream {
+
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta) {
+  const auto query_id = checkpoint::decode_meta(meta, "meta").query_id;
+  return checkpoint::decode_entry(bytes, index, query_id, "log entry " + std::to_string(index))
+      .entry;
+}
+
+}  // namespace libstream

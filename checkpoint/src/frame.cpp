@@ -49,17 +49,17 @@ std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span<const char>(text.data(), text.size()));
 }
 
-std::string frame(FileKind kind, std::string_view body) {
-  std::string bytes;
-  bytes.reserve(header_size + body.size() + crc_size);
-  bytes.append(magic);
-  bytes.push_back(static_cast<char>(kind));
-  append_little_endian<std::uint32_t>(bytes, version);
-  append_little_endian<std::uint32_t>(bytes, 0);
-  append_little_endian<std::uint64_t>(bytes, body.size());
-  bytes.append(body);
-  append_little_endian<std::uint32_t>(bytes, crc32c(as_bytes(bytes)));
-  return bytes;
+std::string frame(FileKind kind, std::string body) {
+  std::string header;
+  header.append(magic);
+  header.push_back(static_cast<char>(kind));
+  append_little_endian<std::uint32_t>(header, version);
+  append_little_endian<std::uint32_t>(header, 0);
+  append_little_endian<std::uint64_t>(header, body.size());
+  // Moved up within its memory, where that has room: large ones would be made anew page by page.
+  body.insert(0, header);
+  append_little_endian<std::uint32_t>(body, crc32c(as_bytes(body)));
+  return body;
 }
 
 std::uint32_t frame_crc(std::string_view bytes) {

@@ -17,6 +17,7 @@ struct Meta {
     id @0 :UInt32;
     name @1 :Text;
     signature @2 :Text;
+    columns @3 :Text;   # of its state entries, for tools
   }
 }
 
@@ -66,9 +67,21 @@ struct Stage {
   handles @1 :List(Handle);
 }
 
+struct RunFile {
+  file @0 :File;
+  operator @1 :UInt32;
+  beginGroup @2 :UInt32;
+  endGroup @3 :UInt32;  # not one of them
+}
+
+struct Run {
+  files @0 :List(RunFile);
+}
+
 struct Snapshot {
   epoch @0 :UInt64;
-  files @1 :List(File);
+  tables @1 :List(File);  # format 1
+  runs @2 :List(Run);     # the oldest first
 }
 
 struct Total {

@@ -13,6 +13,7 @@ namespace libstream::checkpoint {
 namespace {
 
 constexpr auto meta_name = "meta";
+constexpr std::uint32_t oldest_format = 2;
 
 std::string joined(const std::vector<std::string>& texts) {
   std::string all;
@@ -54,6 +55,14 @@ void check_compatible(const CheckpointMeta& recorded, const CheckpointMeta& give
                 "the checkpoint " + root + " has format " + std::to_string(recorded.format) +
                     ", this libstream reads formats up to " + std::to_string(given.format) +
                     ": use the newer libstream that wrote it");
+  }
+  if (recorded.format < oldest_format) {
+    throw Error(ErrorCode::incompatible,
+                "the checkpoint " + root + " has format " + std::to_string(recorded.format) +
+                    ", which this libstream no longer reads (formats from " +
+                    std::to_string(oldest_format) +
+                    " on): run the query to its end with the libstream that wrote it, or give it "
+                    "a new checkpoint directory");
   }
   std::vector<std::string> differences;
   if (recorded.hash_id != given.hash_id) {

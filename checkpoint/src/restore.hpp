@@ -1,13 +1,14 @@
 #pragma once
 
-#include "changelog_fold.hpp"
 #include "entry_codec.hpp"
-#include "snapshot_store.hpp"
+#include "layers.hpp"
 #include "state_files.hpp"
 
 #include <libstream/checkpoint/term.hpp>
 
-#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace libstream::checkpoint {
@@ -15,16 +16,20 @@ namespace libstream::checkpoint {
 struct Restored {
   RestoredQuery query;  ///< without what `meta` says
   std::vector<StoredEntry> entries;
-  std::uint64_t replayed_bytes = 0;  ///< of changelogs since the snapshot
+  std::shared_ptr<const Layers> state;  ///< of the last decision
+  std::deque<DecidedChanges> unfolded;  ///< changes behind its snapshot, oldest first
 };
 
-/// Builds the state of the last decision in `store`: the newest named snapshot, then the changelogs
-/// of later epochs in order. Throws Error(corrupt) naming file, epoch and CRC.
-Restored restore_query(std::vector<StoredEntry> entries, const StateFiles& files,
-                       SnapshotStore& store);
+/// What the entries of the log say: the newest named snapshot and the changelogs of later epochs
+/// are the state. Throws Error(corrupt) naming file, epoch and CRC; damage of a snapshot shows when
+/// its state is read.
+Restored restore_query(std::vector<StoredEntry> entries, std::shared_ptr<const StateFiles> files);
 
-/// Adds the changes of one decided epoch; later epochs come first. Returns their bytes.
-std::uint64_t add_changes(Epoch epoch, const std::vector<TaskChanges>& changes,
-                          const StateFiles& files, ChangelogFold& fold);
+/// The state alone, as the decision of any epoch left it, for looking at.
+std::shared_ptr<const Layers> state_at(std::vector<StoredEntry>& entries, Epoch epoch,
+                                       const std::shared_ptr<const StateFiles>& files);
+
+/// For messages.
+std::string snapshot_owner(const SnapshotReference& snapshot);
 
 }  // namespace libstream::checkpoint

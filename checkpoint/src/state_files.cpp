@@ -33,60 +33,61 @@ bool put_own(CheckpointRoot& root, const std::string& name, std::string_view byt
         return true;
       }
     } catch (const Error&) {
-      unknown = std::current_exception();
+      // What was put may be there, but nobody knows that it is durable: put it again. The first
+      // fault is the one to report, the next may come of it (a poisoned root).
+      unknown = unknown ? unknown : std::current_exception();
+      continue;
     }
-    std::optional<std::string> found;
-    try {
-      found = root.read(name);
-    } catch (const Error&) {
-      // The first fault is the one to report: reading back fails because of it (a poisoned root).
-      if (unknown) {
-        std::rethrow_exception(unknown);
-      }
-      throw;
-    }
-    if (found) {
+    // The name is taken, and durably so.
+    if (const auto found = root.read(name)) {
       return *found == bytes;
     }
     if (!unknown) {
-      return false;  // taken, and cleaned since
+      return false;  // and cleaned since
     }
   }
   std::rethrow_exception(unknown);
 }
 
-StateFile StateFiles::store(FileKind kind, const std::string& suffix, std::string_view body) {
-  const auto bytes = frame(kind, body);
+StateFile StateFiles::store(FileKind kind, const std::string& suffix, std::string body) {
+  auto bytes = frame(kind, std::move(body));
   const auto name = "state/" + padded(term_) + "." + uuid_ + "." +
                     std::to_string(next_.fetch_add(1)) + "." + suffix;
   if (!put_own(*root_, name, bytes)) {
     throw Error(ErrorCode::conflict, "another process wrote " + name + " in the checkpoint " +
                                          root_->describe() + "; only one may use it");
   }
-  return {name, bytes.size(), frame_crc(bytes)};
+  StateFile file{name, bytes.size(), frame_crc(bytes)};
+  give_back(std::move(bytes));
+  return file;
 }
 
-std::string StateFiles::load(FileKind kind, const StateFile& file, const std::string& owner) const {
-  const auto what =
-      "file " + file.name + " of " + owner + " in the checkpoint " + root_->describe();
+std::string StateFiles::describe(const StateFile& file, const std::string& owner) const {
+  return "file " + file.name + " of " + owner + " in the checkpoint " + root_->describe();
+}
+
+Framed StateFiles::load(FileKind kind, const StateFile& file, const std::string& owner) const {
+  const auto what = describe(file, owner);
   if (!file.name.starts_with("state/")) {
     throw Error(ErrorCode::corrupt, what + " is not a name of a state file");
   }
-  const auto bytes = root_->read(file.name);
+  auto bytes = root_->read(file.name);
   if (!bytes) {
     throw Error(ErrorCode::corrupt,
                 what + " is missing (CRC " + std::to_string(file.crc) +
                     "); restore the checkpoint from a copy, or start over with an empty "
                     "checkpoint and an empty output");
   }
-  std::string body(unframe(kind, *bytes, what));
+  const auto body = unframe(kind, *bytes, what);
   if (bytes->size() != file.size || frame_crc(*bytes) != file.crc) {
     throw Error(ErrorCode::corrupt, what + " is corrupt: it has " + std::to_string(bytes->size()) +
                                         " bytes and CRC " + std::to_string(frame_crc(*bytes)) +
                                         ", the decision names " + std::to_string(file.size) +
                                         " bytes and CRC " + std::to_string(file.crc));
   }
-  return body;
+  const auto begin = static_cast<std::size_t>(body.data() - bytes->data());
+  const auto size = body.size();
+  return {std::move(*bytes), begin, size};
 }
 
 std::optional<std::uint64_t> StateFiles::term_of(const std::string& name) {

@@ -4,6 +4,7 @@
 
 #include <libstream/checkpoint/log_entry.hpp>
 #include <libstream/environment.hpp>
+#include <libstream/large_bytes.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -14,6 +15,27 @@
 
 namespace libstream::checkpoint {
 
+/// A whole file that was read, and the view of its body.
+class Framed final {
+ public:
+  Framed(std::string bytes, std::size_t begin, std::size_t size)
+      : bytes_(std::move(bytes)), begin_(begin), size_(size) {}
+  Framed(Framed&&) = default;
+  Framed& operator=(Framed&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    begin_ = other.begin_;
+    size_ = other.size_;
+    return *this;
+  }
+  ~Framed() { give_back(std::move(bytes_)); }
+  std::string_view body() const { return std::string_view(bytes_).substr(begin_, size_); }
+
+ private:
+  std::string bytes_;
+  std::size_t begin_;
+  std::size_t size_;
+};
+
 /// The immutable files of one term under `state/`. They count exactly when an entry names them.
 /// Named `state/<term>.<uuid>.<number>.<suffix>`, so that no two terms ever meet in a name.
 /// Thread-safe.
@@ -23,9 +45,12 @@ class StateFiles final {
       : root_(std::move(root)), term_(term), uuid_(std::move(uuid)) {}
 
   /// Durable when it returns.
-  StateFile store(FileKind kind, const std::string& suffix, std::string_view body);
+  /// `body` is best given with room for frame_overhead.
+  StateFile store(FileKind kind, const std::string& suffix, std::string body);
   /// Checks size and CRC. `owner` names the epoch in Error(corrupt).
-  std::string load(FileKind kind, const StateFile& file, const std::string& owner) const;
+  Framed load(FileKind kind, const StateFile& file, const std::string& owner) const;
+  /// For messages: "file state/… of the snapshot of epoch 3 in the checkpoint …".
+  std::string describe(const StateFile& file, const std::string& owner) const;
   /// The term that wrote a file; nullopt for names of another form.
   static std::optional<std::uint64_t> term_of(const std::string& name);
 

@@ -2,7 +2,7 @@
 #include "meta_check.hpp"
 #include "restore.hpp"
 #include "retention.hpp"
-#include "snapshot_store.hpp"
+#include "run_fold.hpp"
 #include "state_files.hpp"
 
 #include <libstream/checkpoint/term.hpp>
@@ -25,25 +25,39 @@ constexpr std::int64_t uncommitted_bound = 1024;
 /// Decided changes that may wait for `maintain`; beyond, `decide` folds them itself.
 constexpr std::size_t unfolded_bound = 1024;
 /// Changes wait until a snapshot is due, so that a key that changes in every epoch is stored once;
-/// but no more of them than this: those in entries take memory, all of them time to fold.
+/// but no more of those in entries than this: they take memory.
 constexpr std::uint64_t unfolded_inline_bytes = 16ULL << 20;
-constexpr std::uint64_t unfolded_file_bytes = 256ULL << 20;
 
-class LockedReader final : public StateReader {
+std::uint64_t bytes_of(const TaskChanges& changes) {
+  return changes.file ? changes.file->size : changes.inline_bytes.size();
+}
+
+/// Files that vanish while they are read are no damage where a later term removed them.
+void prefer_lost(const DecisionLog& log, const Error& error) {
+  if (error.code() == ErrorCode::corrupt) {
+    log.check_newest();
+  }
+}
+
+class LayersReader final : public StateReader {
  public:
-  LockedReader(const StateStore& store, std::mutex& mutex, OperatorId op, std::uint32_t begin,
-               std::uint32_t end)
-      : store_(store), mutex_(mutex), op_(op), begin_(begin), end_(end) {}
+  LayersReader(std::shared_ptr<const Layers> layers, const DecisionLog& log, OperatorId op,
+               std::uint32_t begin, std::uint32_t end)
+      : layers_(std::move(layers)), log_(log), op_(op), begin_(begin), end_(end) {}
 
   void for_each(const std::function<void(std::uint32_t, std::string_view, std::string_view)>& visit)
       const override {
-    const std::lock_guard lock(mutex_);
-    store_.range(op_, begin_, end_, visit);
+    try {
+      layers_->for_each(op_, begin_, end_, visit);
+    } catch (const Error& error) {
+      prefer_lost(log_, error);
+      throw;
+    }
   }
 
  private:
-  const StateStore& store_;
-  std::mutex& mutex_;
+  std::shared_ptr<const Layers> layers_;
+  const DecisionLog& log_;
   OperatorId op_;
   std::uint32_t begin_;
   std::uint32_t end_;
@@ -61,13 +75,11 @@ class DurableTerm final : public Term {
         retention_(std::max<std::uint64_t>(options_.retained_snapshots, 1)) {
     number_ = log_.open({0, options_.host, options_.process, environment.clock->now_milliseconds(),
                          environment.random->uuid()});
-    files_ = std::make_unique<StateFiles>(root_, number_, environment.random->uuid());
-    store_ = options_.cache_directory.empty() ? memory_snapshot_store()
-                                              : rocks_snapshot_store(options_.cache_directory);
+    files_ = std::make_shared<StateFiles>(root_, number_, environment.random->uuid());
     try {
       restore();
     } catch (const Error& error) {
-      prefer_lost(error);
+      prefer_lost(log_, error);
       throw;
     }
   }
@@ -77,7 +89,9 @@ class DurableTerm final : public Term {
 
   std::unique_ptr<StateReader> state(OperatorId op, std::uint32_t begin,
                                      std::uint32_t end) const override {
-    return std::make_unique<LockedReader>(*store_, maintain_mutex_, op, begin, end);
+    const std::lock_guard lock(mutex_);
+    LIBSTREAM_ASSERT(restored_state_, "state is read before the first decision");
+    return std::make_unique<LayersReader>(restored_state_, log_, op, begin, end);
   }
 
   TaskChanges store_changes(OperatorId op, std::uint32_t partition, Epoch /*epoch*/,
@@ -86,7 +100,7 @@ class DurableTerm final : public Term {
     if (changelog.size() <= inline_limit) {
       changes.inline_bytes = std::move(changelog);
     } else {
-      changes.file = files_->store(FileKind::changes, "changes", changelog);
+      changes.file = files_->store(FileKind::changes, "changes", std::move(changelog));
     }
     return changes;
   }
@@ -102,61 +116,49 @@ class DurableTerm final : public Term {
   void close() override;
 
  private:
-  struct Decided {
-    Epoch epoch{};
-    std::vector<TaskChanges> changes;
-  };
   struct Unfolded {
-    std::deque<Decided> epochs;
+    std::deque<DecidedChanges> epochs;
     std::uint64_t inline_bytes = 0;
-    std::uint64_t file_bytes = 0;
-    std::uint64_t bytes() const { return inline_bytes + file_bytes; }
+    std::uint64_t bytes = 0;
   };
 
   void restore();
   void check_alive() const;
-  /// Files that vanish while they are read are no damage where a later term removed them.
-  void prefer_lost(const Error& error) const {
-    if (error.code() == ErrorCode::corrupt) {
-      log_.check_newest();
-    }
-  }
   void append(StoredEntry stored);
   void spill(StoredEntry& stored);
-  void fold();
-  void apply(const Unfolded& unfolded);
+  void add_unfolded(Epoch epoch, std::vector<TaskChanges> changes);
   bool snapshot_due() const;
-  bool fold_due() const;
-  void save_snapshot();
+  void fold();
+  SnapshotReference folded(const std::vector<DecidedChanges>& epochs);
+  std::vector<DecidedChanges> take_unfolded();
   void clean();
+  void take_replaced(std::vector<std::string>& garbage);
   std::set<std::string> snapshot_in_work() const;
 
   std::shared_ptr<CheckpointRoot> root_;
   TermOptions options_;
   CheckpointMeta meta_;
   DecisionLog log_;
-  std::unique_ptr<StateFiles> files_;
+  std::shared_ptr<StateFiles> files_;
   std::uint64_t number_ = 0;
   RestoredQuery restored_;
   bool closed_ = false;
 
   mutable std::mutex maintain_mutex_;  ///< held over maintain and sweep; before mutex_
-  std::unique_ptr<SnapshotStore> store_;
-  std::int64_t folded_ = -1;         ///< epochs up to this are in store_
-  std::int64_t saved_ = -1;          ///< epoch of the newest complete snapshot
-  std::uint64_t unsaved_bytes_ = 0;  ///< folded since
-
-  mutable std::mutex mutex_;  ///< of all below; held for moments only
-  std::exception_ptr fault_;  ///< why this term has ended
+  mutable std::mutex mutex_;           ///< of all below; held for moments only
+  std::exception_ptr fault_;           ///< why this term has ended
   std::int64_t decided_ = -1;
   std::int64_t committed_ = -1;
-  Unfolded unfolded_;
-  std::optional<SnapshotReference> snapshot_;  ///< newest complete one
+  std::shared_ptr<const Layers> restored_state_;  ///< until the first decision
+  Unfolded unfolded_;                             ///< decided behind the newest snapshot
+  std::optional<SnapshotReference> snapshot_;     ///< newest complete one
+  std::set<std::string> replaced_;                ///< files of snapshots before it
+  bool deciding_ = false;                         ///< an entry that names one is being written
   Retention retention_;
 };
 
 void DurableTerm::restore() {
-  auto result = restore_query(log_.read(), *files_, *store_);
+  auto result = restore_query(log_.read(), files_);
   for (const auto& stored : result.entries) {
     retention_.add(stored);
   }
@@ -166,11 +168,20 @@ void DurableTerm::restore() {
   committed_ = restored_.committed_through;
   if (restored_.last) {
     decided_ = static_cast<std::int64_t>(libstream::number(restored_.last->epoch));
-    folded_ = decided_;
     snapshot_ = restored_.last->snapshot;
-    saved_ = snapshot_ ? static_cast<std::int64_t>(libstream::number(snapshot_->epoch)) : -1;
-    unsaved_bytes_ = result.replayed_bytes;
   }
+  for (auto& epoch : result.unfolded) {
+    add_unfolded(epoch.epoch, std::move(epoch.changes));
+  }
+  restored_state_ = std::move(result.state);
+}
+
+void DurableTerm::add_unfolded(Epoch epoch, std::vector<TaskChanges> changes) {
+  for (const auto& task : changes) {
+    unfolded_.bytes += bytes_of(task);
+    unfolded_.inline_bytes += task.inline_bytes.size();
+  }
+  unfolded_.epochs.push_back({epoch, std::move(changes)});
 }
 
 void DurableTerm::check_alive() const {
@@ -238,6 +249,8 @@ void DurableTerm::decide(EpochEntry entry) {
     entry.term = number_;
     entry.committed_through = committed_;
     entry.snapshot = snapshot_;
+    deciding_ = true;
+    restored_state_.reset();  // its changelogs take memory
     overdue = unfolded_.epochs.size() >= unfolded_bound;
   }
   if (overdue) {
@@ -250,13 +263,10 @@ void DurableTerm::decide(EpochEntry entry) {
   stored.index = log_.position() - 1;
   const std::lock_guard lock(mutex_);
   ++decided_;
+  deciding_ = false;
   retention_.add(stored);
   auto& decided = std::get<EpochEntry>(stored.entry);
-  for (const auto& changes : decided.changes) {
-    unfolded_.inline_bytes += changes.inline_bytes.size();
-    unfolded_.file_bytes += changes.file ? changes.file->size : 0;
-  }
-  unfolded_.epochs.push_back({decided.epoch, std::move(decided.changes)});
+  add_unfolded(decided.epoch, std::move(decided.changes));
 }
 
 void DurableTerm::committed(Epoch epoch) {
@@ -272,76 +282,68 @@ void DurableTerm::maintain() {
   const std::lock_guard lock(maintain_mutex_);
   if (snapshot_due()) {
     fold();
-    save_snapshot();
-  } else if (fold_due()) {
-    fold();
   }
   clean();
 }
 
 bool DurableTerm::snapshot_due() const {
   const std::lock_guard lock(mutex_);
-  return decided_ > saved_ &&
-         (static_cast<std::uint64_t>(decided_ - saved_) >= options_.snapshot_epochs ||
-          unsaved_bytes_ + unfolded_.bytes() >= options_.snapshot_bytes);
-}
-
-bool DurableTerm::fold_due() const {
-  const std::lock_guard lock(mutex_);
-  return unfolded_.inline_bytes >= unfolded_inline_bytes ||
-         unfolded_.file_bytes >= unfolded_file_bytes;
+  return unfolded_.epochs.size() >= options_.snapshot_epochs ||
+         unfolded_.bytes >= options_.snapshot_bytes ||
+         unfolded_.inline_bytes >= unfolded_inline_bytes;
 }
 
 void DurableTerm::fold() {
-  Unfolded unfolded;
-  {
-    const std::lock_guard lock(mutex_);
-    std::swap(unfolded, unfolded_);
-  }
-  if (unfolded.epochs.empty()) {
-    return;
-  }
   try {
-    apply(unfolded);
+    for (auto epochs = take_unfolded(); !epochs.empty(); epochs = take_unfolded()) {
+      auto snapshot = folded(epochs);
+      const std::lock_guard lock(mutex_);
+      replaced_.merge(snapshot_in_work());
+      snapshot_ = std::move(snapshot);
+    }
   } catch (const Error&) {
-    // A store that took part of the changes is none: no snapshot may come of it.
+    // What was taken is in no snapshot: none that leaves it out may follow.
     const std::lock_guard lock(mutex_);
     fault_ = std::current_exception();
     throw;
   }
-  folded_ = static_cast<std::int64_t>(libstream::number(unfolded.epochs.back().epoch));
 }
 
-void DurableTerm::apply(const Unfolded& unfolded) {
+SnapshotReference DurableTerm::folded(const std::vector<DecidedChanges>& epochs) {
+  // Only `fold`, one call at a time, changes the snapshot: it may be read here.
+  SnapshotReference snapshot{epochs.back().epoch, {}};
   try {
-    ChangelogFold fold;
-    for (auto it = unfolded.epochs.rbegin(); it != unfolded.epochs.rend(); ++it) {
-      unsaved_bytes_ += add_changes(it->epoch, it->changes, *files_, fold);
-    }
-    fold.apply_to(*store_);
+    snapshot.runs = RunFold(files_, options_.run_file_bytes)
+                        .fold(snapshot_ ? snapshot_->runs : std::vector<StateRun>{}, epochs,
+                              snapshot_ ? snapshot_owner(*snapshot_) : "no snapshot");
   } catch (const Error& error) {
-    prefer_lost(error);
+    prefer_lost(log_, error);
     throw;
   }
+  return snapshot;
 }
 
-void DurableTerm::save_snapshot() {
-  SnapshotReference snapshot{Epoch{static_cast<std::uint64_t>(folded_)}, {}};
-  snapshot.files = store_->save([&](const std::string& suffix, std::string_view body) {
-    return files_->store(FileKind::snapshot, suffix, body);
-  });
-  saved_ = folded_;
-  unsaved_bytes_ = 0;
+/// The oldest epochs, as many as make a fold: all of them but where very much has come together.
+std::vector<DecidedChanges> DurableTerm::take_unfolded() {
+  std::vector<DecidedChanges> taken;
   const std::lock_guard lock(mutex_);
-  snapshot_ = std::move(snapshot);
+  std::uint64_t bytes = 0;
+  while (!unfolded_.epochs.empty() && (bytes == 0 || bytes < options_.snapshot_bytes)) {
+    for (const auto& changes : unfolded_.epochs.front().changes) {
+      bytes += bytes_of(changes);
+      unfolded_.inline_bytes -= changes.inline_bytes.size();
+    }
+    taken.push_back(std::move(unfolded_.epochs.front()));
+    unfolded_.epochs.pop_front();
+  }
+  unfolded_.bytes -= bytes;
+  return taken;
 }
 
 std::set<std::string> DurableTerm::snapshot_in_work() const {
   std::set<std::string> names;
   if (snapshot_) {
-    for (const auto& file : snapshot_->files) {
-      names.insert(file.name);
-    }
+    snapshot_->for_each_file([&](const StateFile& file) { names.insert(file.name); });
   }
   return names;
 }
@@ -351,6 +353,7 @@ void DurableTerm::clean() {
   {
     const std::lock_guard lock(mutex_);
     garbage = retention_.take_garbage(snapshot_in_work());
+    take_replaced(garbage.files);
   }
   // Entries first: what an entry names is always there. Files left by a crash are swept later.
   for (const auto index : garbage.entries) {
@@ -359,6 +362,17 @@ void DurableTerm::clean() {
   for (const auto& file : garbage.files) {
     root_->remove(file);
   }
+}
+
+/// Files of snapshots that gave way to a newer one before any decision named them.
+void DurableTerm::take_replaced(std::vector<std::string>& garbage) {
+  if (replaced_.empty() || deciding_) return;  // the entry under way may name them
+  auto kept = retention_.live();
+  kept.merge(snapshot_in_work());
+  for (const auto& name : replaced_) {
+    if (!kept.contains(name)) garbage.push_back(name);
+  }
+  replaced_.clear();
 }
 
 void DurableTerm::sweep() {

@@ -1,11 +1,15 @@
 #include <libstream/environment.hpp>
 #include <libstream/error.hpp>
+#include <libstream/large_bytes.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <memory>
+#include <new>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -65,17 +69,36 @@ int open_file(const std::string& path, int flags, const char* action, mode_t mod
   return number;
 }
 
+/// Much at once, into a file of our own, is written past the page cache: that would copy it into
+/// memory which nobody asks for again, and most of what writing costs is to find that memory.
+constexpr std::size_t direct_least = std::size_t{1} << 20;
+constexpr std::size_t direct_block = 4096;
+constexpr std::size_t direct_buffer = std::size_t{1} << 20;
+using DirectBuffer = std::unique_ptr<void, void (*)(void*)>;
+
+DirectBuffer direct_memory() {
+  DirectBuffer buffer(std::aligned_alloc(direct_block, direct_buffer), std::free);
+  if (buffer == nullptr) throw std::bad_alloc();
+  return buffer;
+}
+
 class LocalFile final : public WritableFile {
  public:
   LocalFile(const std::string& path, mode_t mode)
-      : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create", mode)) {}
+      : path_(path),
+        file_(open_file(path, O_WRONLY | O_CREAT | O_EXCL, "create", mode)),
+        direct_(mode == private_mode) {}
 
   void append(std::span<const std::byte> bytes) override {
+    if (direct_ && bytes.size() >= direct_least && size_ % direct_block == 0) {
+      bytes = append_direct(bytes);
+    }
     while (!bytes.empty()) {
       const auto written = ::write(file_.get(), bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) fail("write", path_);
       bytes = bytes.subspan(static_cast<std::size_t>(written));
+      size_ += static_cast<std::uint64_t>(written);
     }
   }
   void sync() override {
@@ -87,8 +110,31 @@ class LocalFile final : public WritableFile {
   }
 
  private:
+  /// Writes whole blocks; returns the rest, which may be all where the file system knows no such
+  /// writes.
+  std::span<const std::byte> append_direct(std::span<const std::byte> bytes) {
+    const int flags = ::fcntl(file_.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(file_.get(), F_SETFL, flags | O_DIRECT) != 0) return bytes;
+    const auto buffer = direct_memory();
+    while (bytes.size() >= direct_block) {
+      const std::size_t size = std::min(bytes.size() / direct_block * direct_block, direct_buffer);
+      std::memcpy(buffer.get(), bytes.data(), size);
+      const auto written = ::write(file_.get(), buffer.get(), size);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && errno == EINVAL) break;
+      if (written < 0) fail("write", path_);
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+      size_ += static_cast<std::uint64_t>(written);
+      if (static_cast<std::size_t>(written) % direct_block != 0) break;
+    }
+    if (::fcntl(file_.get(), F_SETFL, flags) != 0) fail("write", path_);
+    return bytes;
+  }
+
   std::string path_;
   Descriptor file_;
+  bool direct_;
+  std::uint64_t size_ = 0;  ///< written
 };
 
 FileStatus to_status(const std::string& path, const struct stat& info) {
@@ -103,9 +149,12 @@ FileStatus to_status(const std::string& path, const struct stat& info) {
 class LocalFileSystem final : public FileSystem {
  public:
   std::string read(const std::string& path) override {
-    const auto found = status(path);
-    if (!found) fail("read", path, ENOENT);
-    return read(path, 0, found->size);
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) fail("read", path);
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    const bool own = (info.st_mode & 0777) == private_mode;
+    if (own && size >= direct_least) return read_direct(path, size);
+    return read(path, 0, size);
   }
 
   std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
@@ -153,8 +202,11 @@ class LocalFileSystem final : public FileSystem {
       if (path.back() != '/') path += '/';
       path += name;
       struct stat info {};
-      // Gone between the listing and the look: not an entry.
-      if (::stat(path.c_str(), &info) == 0) entries.push_back(to_status(path, info));
+      // Gone between the listing and the look: not an entry. To open a pipe could block for ever.
+      const bool there = ::stat(path.c_str(), &info) == 0;
+      if (there && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
+        entries.push_back(to_status(path, info));
+      }
     }
     if (errno != 0) fail("list", directory);
     std::sort(entries.begin(), entries.end(),
@@ -200,6 +252,29 @@ class LocalFileSystem final : public FileSystem {
     if (::stat(a.c_str(), &first) != 0) fail("look at", a);
     if (::stat(b.c_str(), &second) != 0) fail("look at", b);
     return first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  }
+
+ private:
+  /// As large files of our own are written.
+  std::string read_direct(const std::string& path, std::size_t size) {
+    const Descriptor file(open_file(path, O_RDONLY, "open"));
+    if (::fcntl(file.get(), F_SETFL, O_DIRECT) != 0) return read(path, 0, size);
+    const auto buffer = direct_memory();
+    std::string bytes = large_bytes(size);
+    bytes.resize(size);
+    std::size_t done = 0;
+    while (done < size) {
+      const auto got = ::pread(file.get(), buffer.get(), direct_buffer, static_cast<off_t>(done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EINVAL) return read(path, 0, size);
+      if (got < 0) fail("read", path);
+      if (got == 0) break;
+      const std::size_t part = std::min(static_cast<std::size_t>(got), size - done);
+      std::memcpy(bytes.data() + done, buffer.get(), part);
+      done += part;
+    }
+    bytes.resize(done);
+    return bytes;
   }
 };
 

@@ -1,9 +1,10 @@
 #include <libstream/error.hpp>
+#include <libstream/large_bytes.hpp>
 #include <libstream/state.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <sys/mman.h>
 #include <utility>
 
 namespace libstream {
@@ -33,33 +34,6 @@ class EmptyState final : public StateReader {
       const override {}
 };
 
-/// Reads little-endian numbers and bytes, and notices the end.
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-  bool at_end() const { return at_ == bytes_.size(); }
-  template <class T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof(T)).data(), sizeof(T));
-    return value;
-  }
-  std::string_view take(std::size_t size) {
-    if (bytes_.size() - at_ < size) {
-      throw Error(ErrorCode::corrupt, "a changelog ends in the middle of an entry, at byte " +
-                                          std::to_string(at_) + " of " +
-                                          std::to_string(bytes_.size()));
-    }
-    const auto part = bytes_.substr(at_, size);
-    at_ += size;
-    return part;
-  }
-
- private:
-  std::string_view bytes_;
-  std::size_t at_ = 0;
-};
-
 }  // namespace
 
 void ChangelogWriter::put(std::uint32_t key_group, std::string_view key, std::string_view value) {
@@ -71,6 +45,16 @@ void ChangelogWriter::put(std::uint32_t key_group, std::string_view key, std::st
 void ChangelogWriter::erase(std::uint32_t key_group, std::string_view key) {
   ++entries_;
   write_bytes(write_head(extend(head_size + length_size + key.size()), 0, key_group), key);
+}
+
+void ChangelogWriter::erase_below(std::uint32_t first_group, std::uint32_t last_group,
+                                  std::string_view key) {
+  LIBSTREAM_ASSERT(entries_ == floors_, "floors come before all other entries");
+  ++entries_;
+  ++floors_;
+  char* to = extend(head_size + length_size + key.size() + sizeof(std::uint16_t));
+  to = write_bytes(write_head(to, 2, first_group), key);
+  write_number(to, static_cast<std::uint16_t>(last_group));
 }
 
 void ChangelogWriter::append(std::span<const std::uint32_t> key_groups, std::span<Part> keys,
@@ -92,7 +76,10 @@ void ChangelogWriter::append(std::span<const std::uint32_t> key_groups, std::spa
 }
 
 void ChangelogWriter::append(ChangelogWriter&& other) {
+  LIBSTREAM_ASSERT(other.floors_ == 0 || entries_ == floors_,
+                   "floors come before all other entries");
   entries_ += std::exchange(other.entries_, 0);
+  floors_ += std::exchange(other.floors_, 0);
   if (bytes_.empty()) {
     bytes_.swap(other.bytes_);
   } else {
@@ -102,37 +89,34 @@ void ChangelogWriter::append(ChangelogWriter&& other) {
 }
 
 void ChangelogWriter::reserve(std::size_t bytes) {
-  bytes_.reserve(bytes);
-  // Fresh memory costs more than what is written there, on small pages. Only advice.
-  constexpr std::size_t page = std::size_t{2} << 20;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + page - 1) / page * page;
-  const auto end = (reinterpret_cast<std::uintptr_t>(bytes_.data()) + bytes) / page * page;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  if (bytes <= bytes_.capacity()) return;
+  std::string larger = large_bytes(bytes);
+  larger += bytes_;
+  bytes_.swap(larger);
+  give_back(std::move(larger));
 }
 
 char* ChangelogWriter::extend(std::size_t size) {
   const std::size_t at = bytes_.size();
+  if (at + size > bytes_.capacity()) reserve(std::max(at + size, 2 * at));
   bytes_.resize(at + size);
   return bytes_.data() + at;
 }
 
 std::string ChangelogWriter::take() {
-  entries_ = 0;
+  entries_ = floors_ = 0;
   return std::exchange(bytes_, {});
 }
 
 void read_changelog(std::string_view bytes, const std::function<void(const Change&)>& visit) {
-  Cursor cursor(bytes);
-  while (!cursor.at_end()) {
-    Change change;
-    const auto kind = cursor.number<std::uint8_t>();
-    if (kind > 1) throw Error(ErrorCode::corrupt, "a changelog has an entry of unknown kind");
-    change.put = kind == 1;
-    change.key_group = cursor.number<std::uint16_t>();
-    change.key = cursor.take(cursor.number<std::uint32_t>());
-    if (change.put) change.value = cursor.take(cursor.number<std::uint32_t>());
-    visit(change);
-  }
+  ChangelogReader reader(bytes);
+  for (Change change; reader.next(change);) visit(change);
+}
+
+void ChangelogReader::fail() const {
+  throw Error(ErrorCode::corrupt, "a changelog is malformed at byte " + std::to_string(at_) +
+                                      " of " + std::to_string(bytes_.size()) +
+                                      "; restore the checkpoint from a copy");
 }
 
 const StateReader& empty_state() {

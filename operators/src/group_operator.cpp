@@ -299,6 +299,10 @@ void GroupOperator::collect_changes(ChangelogWriter& changes) {
   for (const Erased& erased : erased_) changes.erase(erased.key_group, erased.key);
   erased_.clear();
   for (std::size_t next = 0; next < changed_.size(); next += calls_at_once) {
+    // The first entries tell how long all will be.
+    if (next == calls_at_once) {
+      changes.reserve(changes.bytes().size() * (changed_.size() / calls_at_once + 1) * 9 / 8);
+    }
     collect(std::span<const Group>(changed_).subspan(
                 next, std::min(calls_at_once, changed_.size() - next)),
             changes);

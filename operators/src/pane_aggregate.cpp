@@ -36,10 +36,6 @@ PaneAggregate::PaneAggregate(PaneSpec spec, const OperatorContext& context)
   if (spec_.aggregate.stage == Stage::final_) std::iota(keys_.begin(), keys_.end(), 0);
 }
 
-std::uint32_t PaneAggregate::group_of(std::uint64_t hash) const {
-  return keys_.empty() ? 0 : key_group(hash, context_.key_groups);
-}
-
 void PaneAggregate::restore(const StateReader& state, Watermark late) {
   late_ = late;
   rows_.set_limit(late);
@@ -49,8 +45,7 @@ void PaneAggregate::restore(const StateReader& state, Watermark late) {
 void PaneAggregate::start(const EpochStart& epoch) {
   epoch_ = epoch.context;
   rows_.start();
-  erased_.clear();
-  erased_bytes_.clear();
+  dropped_.reset();
   updated_ = removed_ = late_upstream_ = 0;
   made_ = absorbed_ = taken_ = released_ = 0;
 }
@@ -183,31 +178,24 @@ void PaneAggregate::drop_panes() {
   const std::uint64_t held = table_.rows();
   windows_.forget_before(grid_.first_pane(open));
   while (!table_.panes().empty() && grid_.last_window(table_.panes().begin()->first) < open) {
-    removed_ += table_.drop_first([&](std::uint64_t hash, std::string_view bytes) {
-      erased_.push_back({group_of(hash), static_cast<std::uint32_t>(bytes.size())});
-      erased_bytes_ += bytes;
-    });
+    dropped_ = table_.panes().begin()->first;
+    removed_ += table_.drop_first();
   }
   released_ += held - table_.rows();
 }
 
 void PaneAggregate::collect_changes(ChangelogWriter& changes) {
-  std::string_view bytes = erased_bytes_;
-  for (const Erased& erased : erased_) {
-    changes.erase(erased.key_group, bytes.substr(0, erased.bytes));
-    bytes.remove_prefix(erased.bytes);
+  if (dropped_) {
+    const auto first = [this](std::uint32_t partition) {
+      return first_group(partition, context_.key_groups, context_.partitions);
+    };
+    const bool keyed = !keys_.empty();
+    changes.erase_below(keyed ? first(context_.partition) : 0,
+                        keyed ? first(context_.partition + 1) - 1 : 0,
+                        PaneTable::floor(*dropped_ + 1));
+    dropped_.reset();
   }
-  erased_.clear();
-  erased_bytes_.clear();
-  bool first = true;
-  table_.encode_touched([&](std::uint64_t hash, std::string_view key, std::string_view value) {
-    changes.put(group_of(hash), key, value);
-    // The first entry tells how long all will be.
-    if (std::exchange(first, false)) {
-      changes.reserve(changes.bytes().size() +
-                      (key.size() + value.size() + 11) * table_.touched() * 9 / 8);
-    }
-  });
+  table_.write_touched(context_.key_groups, changes);
 }
 
 OperatorMetrics PaneAggregate::metrics() const {

@@ -35,17 +35,11 @@ class PaneAggregate final : public Operator {
 
  private:
   using Key = PaneTable::Key;
-  struct Erased {
-    std::uint32_t key_group;
-    std::uint32_t bytes;
-  };
-
   void update(const Batch& batch);
   void merge(const Batch& batch);
   bool evicts() const {
     return spec_.aggregate.time_key && spec_.aggregate.mode != OutputMode::complete;
   }
-  std::uint32_t group_of(std::uint64_t hash) const;
   void plan_windows();
   /// The first window from `window` on that is to be emitted.
   std::optional<std::int64_t> next_window(std::int64_t window) const;
@@ -76,8 +70,7 @@ class PaneAggregate final : public Operator {
   std::vector<std::uint64_t> seen_;  // by key: the window it was wanted for last, + 1
   std::uint64_t seen_windows_ = 0;
 
-  std::vector<Erased> erased_;
-  std::string erased_bytes_;
+  std::optional<std::int64_t> dropped_;  // the last pane dropped in this epoch
   std::uint64_t updated_ = 0;
   std::uint64_t removed_ = 0;
   std::uint64_t late_upstream_ = 0;  // rows that stage partial found late

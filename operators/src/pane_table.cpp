@@ -131,18 +131,12 @@ std::span<std::byte* const> PaneTable::states_of(std::size_t function, const std
   return scratch_;
 }
 
-std::uint64_t PaneTable::drop_first(const Erase& erase) {
+std::uint64_t PaneTable::drop_first() {
   const auto first = panes_.begin();
   Pane& pane = first->second;
-  std::string bytes;
   std::vector<Key> gone;
   std::vector<std::uint64_t> hashes;
-  pane.states.for_each(pool_, [&](Key key, const std::byte* entry) {
-    if (StateLayout::header(entry) & StateLayout::stored) {
-      bytes.clear();
-      append_key(key, first->first, bytes);
-      erase(hashes_[key], bytes);
-    }
+  pane.states.for_each(pool_, [&](Key key, const std::byte*) {
     keys_.header(key) -= one_pane;
     if (keys_.header(key) < one_pane) {
       gone.push_back(key);

@@ -7,7 +7,6 @@
 #include <libstream/state.hpp>
 
 #include <array>
-#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -52,21 +51,19 @@ class PaneTable {
   PagePool& pool() { return pool_; }
   const PagePool& pool() const { return pool_; }
 
-  /// What a stored entry is erased by; `bytes` lives during the call.
-  using Erase = std::function<void(std::uint64_t hash, std::string_view bytes)>;
-  /// Drops the earliest pane, and the keys that were in no other. Calls `erase` for its entries
-  /// that the state store has; returns how many entries there were.
-  std::uint64_t drop_first(const Erase& erase);
+  /// Drops the earliest pane, and the keys that were in no other; returns how many entries it had.
+  std::uint64_t drop_first();
   void clear();
 
-  /// Stored form. Key: the key columns as encode_value writes them, the pane's number as 8 bytes.
-  /// Value: u64 rows; the accumulators that are plain bytes; the encoded intermediates of the
-  /// others.
-  using Entry =
-      std::function<void(std::uint64_t hash, std::string_view key, std::string_view value)>;
-  /// Calls `visit` for every touched entry, which is stored and no longer touched then: pane by
-  /// pane, in the order of keys. `visit` may be null.
-  void encode_touched(const Entry& visit);
+  /// Stored form. Key: the pane's number as 8 bytes that compare like it, the key columns as
+  /// encode_value writes them. Value: u64 rows; the accumulators that are plain bytes; the encoded
+  /// intermediates of the others.
+  ///
+  /// Writes every touched entry, which is no longer touched then: pane by pane, in the order of
+  /// keys. `key_groups`: how many there are.
+  void write_touched(std::uint32_t key_groups, ChangelogWriter& changes);
+  /// Below it are the stored keys of all panes before this one.
+  static std::string floor(std::int64_t pane);
   void restore(const StateReader& state);
 
   std::uint64_t entries() const { return entries_; }
@@ -81,9 +78,11 @@ class PaneTable {
   void touch(Pane& pane, Key key, std::byte* key_row, std::byte* entry, std::uint64_t rows);
   Pane& obtain(std::int64_t pane);
   std::span<std::byte* const> states_of(std::size_t function, const std::uint8_t* mask);
-  void append_key(Key key, std::int64_t pane, std::string& bytes) const;
-  void encode_some(std::int64_t number, std::span<const Key> keys,
-                   std::span<const std::byte* const> entries, const Entry& visit);
+  template <class F>
+  void take_touched(F&& write);
+  void write_some(std::int64_t number, std::span<const Key> keys,
+                  std::span<const std::byte* const> entries, std::uint32_t key_groups,
+                  ChangelogWriter& changes);
   void decode(std::string_view key, std::string_view value, Loading& loading) const;
   void load(Loading& loading);
 
@@ -104,6 +103,9 @@ class PaneTable {
 
   std::vector<std::byte*> located_;  // of the rows given last
   std::vector<std::byte*> scratch_;
+  std::vector<std::uint32_t> groups_;  // of entries being written, and where their bytes go
+  std::vector<ChangelogWriter::Part> key_parts_;
+  std::vector<ChangelogWriter::Part> value_parts_;
 };
 
 }  // namespace libstream

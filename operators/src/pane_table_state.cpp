@@ -8,16 +8,39 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 // The entries of a PaneTable as bytes, out and in.
 namespace libstream {
+namespace {
 
-void PaneTable::append_key(Key key, std::int64_t pane, std::string& bytes) const {
-  keys_.encode_key(key, bytes);
-  bytes.append(reinterpret_cast<const char*>(&pane), sizeof pane);
+constexpr std::size_t pane_bytes = sizeof(std::int64_t);
+constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
+
+/// Big-endian and without a sign, so that bytes compare like numbers. Returns the end.
+char* write_pane(std::int64_t pane, char* to) {
+  const std::uint64_t word = __builtin_bswap64(static_cast<std::uint64_t>(pane) ^ sign_bit);
+  std::memcpy(to, &word, sizeof word);
+  return to + sizeof word;
 }
 
-void PaneTable::encode_touched(const Entry& visit) {
+std::int64_t read_pane(std::string_view bytes) {
+  std::uint64_t word;
+  std::memcpy(&word, bytes.data(), sizeof word);
+  return static_cast<std::int64_t>(__builtin_bswap64(word) ^ sign_bit);
+}
+
+}  // namespace
+
+std::string PaneTable::floor(std::int64_t pane) {
+  std::string bytes(pane_bytes, '\0');
+  write_pane(pane, bytes.data());
+  return bytes;
+}
+
+/// Calls `write(pane's number, keys, entries)` for some touched entries at a time.
+template <class F>
+void PaneTable::take_touched(F&& write) {
   // In the order of keys memory is read from front to back, which is worth several times the rest.
   constexpr std::size_t dense = 16;  // touched one in so many: looking at all beats sorting
   std::vector<Key> keys;
@@ -25,11 +48,11 @@ void PaneTable::encode_touched(const Entry& visit) {
   for (auto& [number, pane] : panes_) {
     const auto add = [&, pane_number = number](Key key, std::byte* entry) {
       std::uint64_t& header = StateLayout::header(entry);
-      header = (header & ~StateLayout::touched) | StateLayout::stored;
+      header &= ~StateLayout::touched;
       keys.push_back(key);
       entries.push_back(entry);
       if (keys.size() < batch_rows) return;
-      encode_some(pane_number, keys, entries, visit);
+      write(pane_number, std::span<const Key>(keys), std::span<const std::byte* const>(entries));
       keys.clear();
       entries.clear();
     };
@@ -41,7 +64,9 @@ void PaneTable::encode_touched(const Entry& visit) {
       std::sort(pane.touched.begin(), pane.touched.end());
       for (const Key key : pane.touched) add(key, pane.states.find(pool_, key));
     }
-    if (!keys.empty()) encode_some(number, keys, entries, visit);
+    if (!keys.empty()) {
+      write(number, std::span<const Key>(keys), std::span<const std::byte* const>(entries));
+    }
     // Most panes are not touched again: their lists would be memory for nothing.
     std::vector<Key>().swap(pane.touched);
     keys.clear();
@@ -50,11 +75,32 @@ void PaneTable::encode_touched(const Entry& visit) {
   touched_ = 0;
 }
 
-void PaneTable::encode_some(std::int64_t number, std::span<const Key> keys,
-                            std::span<const std::byte* const> entries, const Entry& visit) {
-  if (!visit) return;
+void PaneTable::write_touched(std::uint32_t key_groups, ChangelogWriter& changes) {
+  const std::uint64_t touched = touched_;
+  bool first = true;
+  take_touched([&](std::int64_t number, std::span<const Key> keys,
+                   std::span<const std::byte* const> entries) {
+    const std::size_t before = changes.bytes().size();
+    write_some(number, keys, entries, key_groups, changes);
+    // The first entries tell how long all will be.
+    if (std::exchange(first, false)) {
+      const std::size_t each = (changes.bytes().size() - before) / keys.size() + 1;
+      changes.reserve(before + touched * each * 17 / 16);
+    }
+  });
+}
+
+void PaneTable::write_some(std::int64_t number, std::span<const Key> keys,
+                           std::span<const std::byte* const> entries, std::uint32_t key_groups,
+                           ChangelogWriter& changes) {
+  const bool plain = layout_.trivial();
+  // Of values that are not plain bytes; each begins where the one before ends.
+  std::string values;
+  groups_.resize(keys.size());
+  key_parts_.resize(keys.size());
+  value_parts_.resize(keys.size());
   std::vector<ColumnPtr> encoded;
-  if (!layout_.trivial()) {
+  if (!plain) {
     const auto columns = layout_.intermediates(entries);
     std::size_t column = 0;
     for (std::size_t f = 0; f < layout_.functions(); ++f) {
@@ -63,25 +109,35 @@ void PaneTable::encode_some(std::int64_t number, std::span<const Key> keys,
       }
     }
   }
-  std::string key;
-  std::string value;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    key.clear();
-    value.clear();
-    append_key(keys[i], number, key);
-    const std::uint64_t rows = StateLayout::rows(entries[i]);
-    value.append(reinterpret_cast<const char*>(&rows), sizeof rows);
-    const auto* bytes = reinterpret_cast<const char*>(entries[i]);
-    if (layout_.trivial()) {
-      value.append(bytes + sizeof rows, layout_.entry_bytes() - sizeof rows);
-    } else {
-      for (std::size_t f = 0; f < layout_.functions(); ++f) {
-        if (!layout_.function(f).trivial()) continue;
-        value.append(bytes + layout_.offset(f), layout_.function(f).state_size());
-      }
+    groups_[i] = key_fields_.empty() ? 0 : key_group(hashes_[keys[i]], key_groups);
+    key_parts_[i].size =
+        static_cast<std::uint32_t>(pane_bytes + keys_.encoded_size(keys_.row(keys[i])));
+    if (plain) {
+      value_parts_[i].size = static_cast<std::uint32_t>(layout_.entry_bytes());
+      continue;
     }
-    for (const ColumnPtr& column : encoded) encode_value(*column, i, value);
-    visit(hashes_[keys[i]], key, value);
+    const std::size_t before = values.size();
+    for (std::size_t f = 0; f < layout_.functions(); ++f) {
+      if (!layout_.function(f).trivial()) continue;
+      values.append(reinterpret_cast<const char*>(entries[i]) + layout_.offset(f),
+                    layout_.function(f).state_size());
+    }
+    for (const ColumnPtr& column : encoded) encode_value(*column, i, values);
+    value_parts_[i].size =
+        static_cast<std::uint32_t>(sizeof(std::uint64_t) + values.size() - before);
+  }
+  changes.append(groups_, key_parts_, value_parts_);
+  const char* from = values.data();
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    keys_.encode_key(keys_.row(keys[i]), write_pane(number, key_parts_[i].bytes));
+    const std::uint64_t rows = StateLayout::rows(entries[i]);
+    char* const to = value_parts_[i].bytes;
+    const std::size_t rest = value_parts_[i].size - sizeof rows;
+    std::memcpy(to, &rows, sizeof rows);
+    if (plain) from = reinterpret_cast<const char*>(entries[i]) + sizeof rows;
+    std::memcpy(to + sizeof rows, from, rest);
+    from += rest;
   }
 }
 
@@ -108,8 +164,8 @@ void PaneTable::restore(const StateReader& state) {
     if (loading.rows.size() == batch_rows) load(loading);
   });
   if (!loading.rows.empty()) load(loading);
-  // What was just read is stored, and nothing is touched yet.
-  encode_touched(nullptr);
+  // What was just read is not touched.
+  take_touched([](std::int64_t, std::span<const Key>, std::span<const std::byte* const>) {});
 }
 
 void PaneTable::decode(std::string_view key, std::string_view value, Loading& loading) const {
@@ -128,8 +184,8 @@ void PaneTable::decode(std::string_view key, std::string_view value, Loading& lo
     std::memcpy(&result, take(bytes, sizeof result).data(), sizeof result);
     return result;
   };
+  loading.panes.push_back(read_pane(take(key, pane_bytes)));
   for (ColumnBuilder& builder : loading.keys) decode_value(key, builder);
-  loading.panes.push_back(number(key));
   loading.rows.push_back(number(value));
   for (std::size_t f = 0; f < layout_.functions(); ++f) {
     if (!layout_.function(f).trivial()) continue;

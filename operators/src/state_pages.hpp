@@ -18,8 +18,7 @@ namespace libstream {
 class StateLayout {
  public:
   static constexpr std::uint64_t touched = 1;  ///< since the last changelog
-  static constexpr std::uint64_t stored = 2;   ///< the state store has it
-  static constexpr int rows_shift = 2;         ///< above: input rows; 0 = no entry
+  static constexpr int rows_shift = 1;         ///< above: input rows; 0 = no entry
 
   explicit StateLayout(const std::vector<AggregateCall>& calls);
 

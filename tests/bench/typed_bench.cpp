@@ -1,6 +1,7 @@
 // Typed streams and state by key, in CPU time: rows per second through a session with a checkpoint,
 // and the operator alone with timeouts. One JSON line a case; arguments choose cases by name.
 #include "event_source.hpp"
+#include "keyed_rows.hpp"
 #include "supply.hpp"
 
 #include <libstream/hash.hpp>
@@ -65,35 +66,7 @@ using namespace typed_bench;
 
 namespace {
 
-constexpr std::size_t rows_per_batch = 4096;
-
-/// Rows (key, value), keys drawn from so many; each batch is made once and handed on in turn.
-class KeyedRows final : public Supply {
- public:
-  KeyedRows(std::size_t keys, std::size_t batches) {
-    std::uint64_t number = 0;
-    for (std::size_t b = 0; b < batches; ++b) {
-      const auto key = Buffer::allocate(rows_per_batch * sizeof(std::int64_t));
-      const auto value = Buffer::allocate(rows_per_batch * sizeof(std::int64_t));
-      for (std::size_t i = 0; i < rows_per_batch; ++i) {
-        key->as<std::int64_t>()[i] = static_cast<std::int64_t>(hash_word(++number) % keys);
-        value->as<std::int64_t>()[i] = static_cast<std::int64_t>(i);
-      }
-      batches_.push_back(make_batch({Column::fixed(TypeId::bigint, rows_per_batch, key),
-                                     Column::fixed(TypeId::bigint, rows_per_batch, value)},
-                                    rows_per_batch));
-    }
-  }
-  Schema schema() const override { return Schema::parse("key bigint, value bigint"); }
-  std::uint64_t events_per_batch() const override { return rows_per_batch; }
-  std::uint64_t rows(std::uint64_t events) const override { return events; }
-  BatchPtr batch(std::uint64_t number) const override { return batches_[number % batches_.size()]; }
-  std::uint64_t samples() const override { return batches_.size(); }
-  BatchPtr sample(std::uint64_t number) const override { return batches_[number]; }
-
- private:
-  std::vector<BatchPtr> batches_;
-};
+constexpr std::size_t rows_per_batch = KeyedRows::rows_per_batch;
 
 template <class State>
 std::array<Counted, 1> running_count(std::int64_t key, std::span<const Event> rows, State& state) {
@@ -168,7 +141,7 @@ void bids() {
 
 void counts(const char* name, std::size_t keys, std::uint64_t epochs, std::uint64_t skipped) {
   const auto supply = std::make_shared<KeyedRows>(
-      keys, std::max<std::size_t>(2 * keys, 2'000'000) / rows_per_batch);
+      keys, std::max<std::size_t>(2 * keys, 2'000'000) / rows_per_batch, KeyedRows::Draw::evenly);
   session_case(name, supply, epochs, skipped, OutputMode::update, [](const DataStream& rows) {
     return rows.as<Event>()
         .group_by_key<std::int64_t>("key")

@@ -15,6 +15,7 @@ TermOptions eager_options() {
   TermOptions options;
   options.host = "here";
   options.snapshot_epochs = 1;
+  options.run_file_bytes = 64;
   options.retained_snapshots = 1;
   return options;
 }

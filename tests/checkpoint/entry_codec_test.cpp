@@ -24,6 +24,18 @@ StateFile random_file(std::mt19937_64& random) {
   return {"state/" + random_text(random), random(), static_cast<std::uint32_t>(random())};
 }
 
+SnapshotReference random_snapshot(std::mt19937_64& random) {
+  SnapshotReference snapshot{Epoch{random()}, {}};
+  for (auto runs = random() % 3; runs > 0; --runs) {
+    auto& files = snapshot.runs.emplace_back().files;
+    for (auto count = random() % 3; count > 0; --count) {
+      const auto word = [&] { return static_cast<std::uint32_t>(random()); };
+      files.push_back({random_file(random), OperatorId{word()}, word(), word()});
+    }
+  }
+  return snapshot;
+}
+
 StoredEntry random_entry(std::mt19937_64& random) {
   EpochEntry entry;
   entry.term = random();
@@ -63,7 +75,7 @@ StoredEntry random_entry(std::mt19937_64& random) {
   if (random() % 2 == 0) {
     entry.earliest_timeout = static_cast<std::int64_t>(random());
     entry.idle_since = {-1, static_cast<std::int64_t>(random())};
-    entry.snapshot = SnapshotReference{Epoch{random()}, {random_file(random), random_file(random)}};
+    entry.snapshot = random_snapshot(random);
   }
   entry.committed_through = static_cast<std::int64_t>(random());
   stored.entry = entry;
@@ -90,7 +102,8 @@ TEST_CASE("Entries come back as they were written") {
       CHECK(is.changes[n].file == was.changes[n].file);
       CHECK(is.changes[n].inline_bytes == was.changes[n].inline_bytes);
     }
-    CHECK(is.snapshot.has_value() == was.snapshot.has_value());
+    REQUIRE(is.snapshot.has_value() == was.snapshot.has_value());
+    if (was.snapshot) CHECK(is.snapshot->runs == was.snapshot->runs);
     CHECK(back.handle_files.size() == stored.handle_files.size());
   }
 }

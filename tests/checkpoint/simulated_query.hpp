@@ -20,7 +20,7 @@ using Content = std::map<std::string, std::string>;
 
 inline CheckpointMeta simulated_meta(const std::string& query_id = "query-1") {
   return {query_id,
-          1,
+          checkpoint_format,
           key_groups,
           "hash-1",
           {"FileSource json"},

@@ -95,7 +95,7 @@ def check_partitions(options, answer):
         # As if on another machine: nothing is left of where it was made.
         shutil.move(recording, work / "moved")
         for partitions in (1, 2, 4, 8):
-            again = Flights(options.flights, str(work), work / str(partitions), "--hashes",
+            again = Flights(options.flights, str(work / "departures"), work / str(partitions), "--hashes",
                             "--partitions", str(partitions), "--replay", str(work / "moved"))
             assert again.wait() == 0, again.complaints
             found = [line["hashes"] for line in again.lines if line["executed"]]

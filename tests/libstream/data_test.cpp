@@ -215,21 +215,44 @@ TEST_CASE("entries appended in bulk are those written one by one") {
 
 TEST_CASE("a changelog reads back, and a cut one is noticed") {
   ChangelogWriter writer;
+  writer.erase_below(2, 5, "floor");
   writer.put(3, "key", "value");
   writer.erase(127, std::string("\0x", 2));
   const auto bytes = writer.take();
   std::string seen;
+  std::string entries;
   read_changelog(bytes, [&](const Change& change) {
-    seen += (change.put ? "+" : "-") + std::to_string(change.key_group) + std::string(change.key) +
-            std::string(change.value) + ";";
+    seen += std::string("-+_").substr(static_cast<std::size_t>(change.kind), 1) +
+            std::to_string(change.key_group) + std::string(change.key) + std::string(change.value);
+    if (change.kind == ChangeKind::floor) seen += std::to_string(change.last_group);
+    seen += ";";
+    entries += change.bytes;
   });
-  CHECK(seen == "+3keyvalue;-127" + std::string("\0x", 2) + ";");
+  CHECK(entries == bytes);
+  CHECK(seen == "_2floor5;+3keyvalue;-127" + std::string("\0x", 2) + ";");
   for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-    const bool boundary = cut == 19;  // behind the first entry
+    const bool boundary = cut == 14 || cut == 33;  // behind the first and the second entry
     if (boundary) continue;
     CHECK_THROWS_AS(read_changelog(std::string_view(bytes).substr(0, cut), [](const Change&) {}),
                     Error);
   }
+}
+
+TEST_CASE("a floor behind another entry, and an unknown kind, are no changelog") {
+  ChangelogWriter floor;
+  floor.erase_below(0, 3, "k");
+  ChangelogWriter put;
+  put.put(1, "k", "v");
+  const auto read = [](const std::string& bytes) {
+    std::size_t entries = 0;
+    read_changelog(bytes, [&](const Change&) { ++entries; });
+    return entries;
+  };
+  CHECK(read(floor.bytes() + put.bytes()) == 2);
+  CHECK_THROWS_AS(read(put.bytes() + floor.bytes()), Error);
+  auto unknown = put.bytes();
+  unknown[0] = 3;
+  CHECK_THROWS_AS(read(unknown), Error);
 }
 
 TEST_CASE("options are found without regard to case and unknown ones are refused") {

@@ -86,7 +86,7 @@ class Source {
   virtual void rewind(const Offset& committed) = 0;
   /// Fixes the end: later data is not planned (Trigger::available_now, Trigger::once).
   virtual void freeze() = 0;
-  /// Epochs up to this end are decided; what was read may be given up.
+  /// Epochs up to this end are decided; what was read may be given up. Comes again after a restart.
   virtual void release(const Offset& /*decided*/) {}
   virtual std::unique_ptr<SourceReader> reader(std::uint32_t task, std::uint32_t tasks) = 0;
   /// How many splits its units name (0 … splits − 1), fixed for the life of a query; a split's

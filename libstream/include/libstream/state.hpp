@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <string>
@@ -15,12 +16,15 @@ namespace libstream {
 enum class OperatorId : std::uint32_t {};
 
 /// State changes of one task in one epoch, as bytes: what a decision names and a restart replays.
-/// Form: per entry u8 kind (1 put, 0 erase), u16 key group, u32 key length, key, and for a put u32
-/// value length, value; little-endian.
+/// Form, little-endian: per entry u8 kind, u16 key group, u32 length and key; then of a put u32
+/// length and value, of a floor u16 last key group. Floors come before all other entries.
 class ChangelogWriter {
  public:
   void put(std::uint32_t key_group, std::string_view key, std::string_view value);
   void erase(std::uint32_t key_group, std::string_view key);
+  /// Erases all keys of key groups first … last that are bytewise below `key` and that earlier
+  /// changelogs stored: one entry for as many keys as there are. Before all other entries.
+  void erase_below(std::uint32_t first_group, std::uint32_t last_group, std::string_view key);
   /// Many puts, or where `values` is empty erases, whose keys and values the caller writes: sets
   /// each `bytes` to where its entry's go; good until the next call.
   struct Part {
@@ -43,14 +47,74 @@ class ChangelogWriter {
 
   std::string bytes_;
   std::uint64_t entries_ = 0;
+  std::uint64_t floors_ = 0;  ///< of the entries
 };
 
+enum class ChangeKind : std::uint8_t { erase = 0, put = 1, floor = 2 };
+
 struct Change {
-  bool put = false;
-  std::uint32_t key_group = 0;
+  ChangeKind kind = ChangeKind::erase;
+  std::uint32_t key_group = 0;   ///< of a floor: the first
+  std::uint32_t last_group = 0;  ///< of a floor only
   std::string_view key;
   std::string_view value;
+  std::string_view bytes;  ///< the whole entry, as it is stored
 };
+
+/// Reads the entries of a changelog in order.
+class ChangelogReader {
+ public:
+  explicit ChangelogReader(std::string_view bytes) : bytes_(bytes) {}
+
+  /// False at the end. Throws Error(corrupt) on a malformed changelog.
+  bool next(Change& change) {
+    constexpr std::size_t head = 7;
+    if (at_ == bytes_.size()) return false;
+    const std::size_t begin = at_;
+    if (bytes_.size() - at_ < head) fail();
+    const char* const entry = bytes_.data() + at_;
+    const auto kind = static_cast<std::uint8_t>(*entry);
+    if (kind > 2) fail();
+    change.kind = ChangeKind{kind};
+    change.key_group = number<std::uint16_t>(entry + 1);
+    at_ += head;
+    change.key = take(number<std::uint32_t>(entry + 3));
+    change.value = {};
+    if (kind == 1) {
+      const std::string_view size = take(sizeof(std::uint32_t));
+      change.value = take(number<std::uint32_t>(size.data()));
+    } else if (kind == 2) {
+      change.last_group = number<std::uint16_t>(take(sizeof(std::uint16_t)).data());
+    }
+    if (kind != 2) {
+      floors_ = false;
+    } else if (!floors_) {
+      fail();
+    }
+    change.bytes = bytes_.substr(begin, at_ - begin);
+    return true;
+  }
+
+ private:
+  template <class T>
+  static T number(const char* at) {
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+  std::string_view take(std::size_t size) {
+    if (bytes_.size() - at_ < size) fail();
+    const std::string_view part(bytes_.data() + at_, size);
+    at_ += size;
+    return part;
+  }
+  [[noreturn]] void fail() const;
+
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+  bool floors_ = true;  ///< none but floors so far
+};
+
 /// Calls `visit` for each entry in order. Throws Error(corrupt) on a malformed changelog.
 void read_changelog(std::string_view bytes, const std::function<void(const Change&)>& visit);
 
@@ -64,21 +128,5 @@ class StateReader {
 };
 /// A reader without entries.
 const StateReader& empty_state();
-
-/// Bytes under (operator, key group, key): the decided state, kept for snapshots and restarts. The
-/// in-memory one is the model that the RocksDB one is tested against. Not on the data path.
-class StateStore {
- public:
-  virtual ~StateStore() = default;
-  /// Applies a task's changelog of one epoch.
-  virtual void apply(OperatorId op, std::string_view changelog) = 0;
-  virtual bool get(OperatorId op, std::uint32_t key_group, std::string_view key,
-                   std::string& value) const = 0;
-  /// Entries of key groups [begin, end) in (key group, key) order.
-  virtual void range(OperatorId op, std::uint32_t begin, std::uint32_t end,
-                     const std::function<void(std::uint32_t key_group, std::string_view key,
-                                              std::string_view value)>& visit) const = 0;
-  virtual std::vector<OperatorId> operators() const = 0;
-};
 
 }  // namespace libstream

@@ -53,6 +53,7 @@ struct TopologyNode {
   std::uint32_t place = 0;      ///< among the stateful operators of the plan, the sink's end first
   std::string state_name;       ///< "stateStoreSave", … as progress names the operator
   std::string state_signature;  ///< kind, key and value schemas: must match at a restart
+  std::string state_columns;    ///< what lies in its entries, for tools: see state_columns.hpp
 
   /// Sources: reads one split after the other, each in its order, and appends the split's number to
   /// every row (bigint, the last column). Number of splits; 0: reads as it likes.
@@ -88,7 +89,9 @@ struct TopologyEdge {
   Exchange exchange;
 };
 
-enum class WatermarkPolicy : std::uint8_t { min, max };
+/// How the watermarks of several streams go together: the least or the greatest is everybody's, or
+/// each is its stream's own until streams meet, and then the least of both.
+enum class WatermarkPolicy : std::uint8_t { min, max, per_side };
 
 /// The physical graph: acyclic, nodes in an order in which every edge goes forward.
 struct Topology {

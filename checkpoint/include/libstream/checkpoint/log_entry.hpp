@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -35,10 +36,34 @@ struct SinkStage {
   std::vector<StagedHandle> handles;
 };
 
-/// A complete snapshot of all state at an epoch.
+/// A file of changes to key groups [begin_group, end_group) of one operator.
+struct RunFile {
+  StateFile file;
+  OperatorId op{};
+  std::uint32_t begin_group = 0;
+  std::uint32_t end_group = 0;
+  friend bool operator==(const RunFile&, const RunFile&) = default;
+};
+
+/// The changes of some consecutive epochs, of each key the newest. By operator and key group; no
+/// two files share any.
+struct StateRun {
+  std::vector<RunFile> files;
+  friend bool operator==(const StateRun&, const StateRun&) = default;
+};
+
+/// A complete snapshot of all state at an epoch: runs, the oldest first. What a later one says of a
+/// key counts.
 struct SnapshotReference {
   Epoch epoch{};
-  std::vector<StateFile> files;
+  std::vector<StateRun> runs;
+
+  template <class F>
+  void for_each_file(F&& f) const {
+    for (const auto& run : runs) {
+      for (const auto& part : run.files) f(part.file);
+    }
+  }
 };
 
 struct OpenEntry {
@@ -82,18 +107,26 @@ using LogEntry = std::variant<OpenEntry, EpochEntry, CloseEntry>;
 /// What a stateful operator must have in common with the checkpoint.
 struct OperatorMeta {
   OperatorId id{};
-  std::string name;       ///< "stateStoreSave"
-  std::string signature;  ///< kind, key and value schemas
+  std::string name;          ///< "stateStoreSave"
+  std::string signature;     ///< kind, key and value schemas
+  std::string columns = {};  ///< what lies in its entries, for tools; need not match at a restart
 };
+
+/// Form of a checkpoint's files. 1, of development versions, had snapshots in tables of RocksDB.
+inline constexpr std::uint32_t checkpoint_format = 2;
 
 /// Written once, before the query's id goes anywhere else.
 struct CheckpointMeta {
   std::string query_id;
-  std::uint32_t format = 1;
+  std::uint32_t format = checkpoint_format;
   std::uint32_t key_groups = 128;
   std::string hash_id;
   std::vector<std::string> sources;  ///< kinds, in plan order ("FileSource json")
   std::vector<OperatorMeta> operators;
 };
+
+/// The entry in the bytes of `log/<index>`, given those of `meta`. Of handles that lie in files of
+/// their own only the number of rows is there. Throws Error(corrupt).
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta);
 
 }  // namespace libstream

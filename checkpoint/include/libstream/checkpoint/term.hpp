@@ -17,9 +17,7 @@ struct TermOptions {
   std::uint64_t snapshot_epochs = 20;           ///< a snapshot is due after so many epochs,
   std::uint64_t snapshot_bytes = 256ULL << 20;  ///< or so many bytes of changelog
   std::uint64_t retained_snapshots = 2;
-  /// RocksDB's folder on local disk (a cache, wiped at each open); empty: state is kept in memory
-  /// (simulation, tests).
-  std::string cache_directory;
+  std::uint64_t run_file_bytes = 32ULL << 20;  ///< a run is cut into files of about this size
 };
 
 /// Where a query stands when a term begins.
@@ -54,8 +52,8 @@ class Term {
 
   virtual std::uint64_t number() const = 0;
   virtual const RestoredQuery& restored() const = 0;
-  /// State of an operator for key groups [begin, end) at the last decision. Valid until the first
-  /// `decide`.
+  /// State of an operator for key groups [begin, end) at the last decision. To be read before the
+  /// first `decide`; from any thread.
   virtual std::unique_ptr<StateReader> state(OperatorId op, std::uint32_t begin,
                                              std::uint32_t end) const = 0;
 
@@ -72,8 +70,8 @@ class Term {
   /// All sinks have committed this epoch; recorded by the next entry.
   virtual void committed(Epoch epoch) = 0;
   virtual std::int64_t committed_through() const = 0;
-  /// Background work after decisions: folds changes into the store, writes a snapshot when one is
-  /// due (named by a later decision), removes entries and files that nobody needs. Never needed for
+  /// Background work after decisions: folds changes into runs when a snapshot is due (named by a
+  /// later decision), removes entries and files that nobody needs. Never needed for
   /// correctness; may be called at any time between decisions, also from another thread.
   virtual void maintain() = 0;
   /// Removes state files of older terms that no entry names; once, after open.
@@ -87,10 +85,13 @@ class Term {
 /// holder. A failed fsync poisons it: every later call throws.
 std::shared_ptr<CheckpointRoot> directory_root(const std::string& path,
                                                std::shared_ptr<FileSystem> files);
+/// The same over files of any kind, simulated ones, say, without lock and modes: two holders at
+/// once are kept apart by the log alone. `holder`: a name unlike that of any other holder, for
+/// temporary files. A failed fsync poisons this object.
+std::shared_ptr<CheckpointRoot> unlocked_directory_root(const std::string& path,
+                                                        std::shared_ptr<FileSystem> files,
+                                                        std::string holder);
 /// A root in memory, for simulation and tests.
 std::shared_ptr<CheckpointRoot> memory_root();
-
-/// The model store: std::map.
-std::unique_ptr<StateStore> memory_state_store();
 
 }  // namespace libstream

@@ -17,10 +17,18 @@ class MapState {
   void apply(std::string_view changelog) {
     read_changelog(changelog, [this](const Change& change) {
       const Key key{change.key_group, std::string(change.key)};
-      if (change.put) {
-        entries_[key] = std::string(change.value);
-      } else {
-        entries_.erase(key);
+      switch (change.kind) {
+        case ChangeKind::put:
+          entries_[key] = std::string(change.value);
+          return;
+        case ChangeKind::erase:
+          entries_.erase(key);
+          return;
+        case ChangeKind::floor:
+          for (auto group = change.key_group; group <= change.last_group; ++group) {
+            entries_.erase(entries_.lower_bound({group, {}}),
+                           entries_.lower_bound({group, key.second}));
+          }
       }
     });
   }
