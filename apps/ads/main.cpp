@@ -3,6 +3,7 @@
 #include "generator.hpp"
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
+#include "support/recording_options.hpp"
 #include "support/run_query.hpp"
 
 #include <libstream/libstream.hpp>
@@ -36,6 +37,7 @@ struct AdsOptions {
   std::uint32_t threads = 0;
   std::string progress = "text";
   bool explain = false;
+  RecordingOptions recording;
 };
 
 void declare_run(CLI::App& app, AdsOptions& options) {
@@ -68,6 +70,7 @@ void declare_run(CLI::App& app, AdsOptions& options) {
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str();
   app.add_flag("--explain", options.explain, "Print the plan, and how long each side is kept");
+  declare_recording(app, options.recording);
 }
 
 void declare_generator(CLI::App& app, AdsGeneratorOptions& options) {
@@ -116,6 +119,7 @@ Query start(const DataStream& joined, const AdsOptions& options) {
   if (options.available_now) writer.trigger(Trigger::available_now());
   writer.json(options.output);
   if (!options.late.empty()) writer.late_rows(json_sink(options.late));
+  apply_recording(options.recording, writer);
   if (options.explain) std::fputs(writer.explain().c_str(), stderr);
   return writer.start();
 }

@@ -1,4 +1,5 @@
 #include "checkpoint_command.hpp"
+#include "recording_commands.hpp"
 #include "replay.hpp"
 #include "report.hpp"
 #include "simulate.hpp"
@@ -76,11 +77,15 @@ int main(int argc, char** argv) {
   CheckpointCommand looking;
   auto& checkpoint = *app.add_subcommand("checkpoint", "Looks at a query's checkpoint");
   declare(checkpoint, looking);
+  auto& recording =
+      *app.add_subcommand("recording", "Looks at recordings, and makes others of them");
+  const RecordingCommands recordings(recording);
   bool passed = true;  // also where only help was asked for
   const int code = run_program(app, argc, argv, [&] {
     if (replay.parsed()) passed = run_replay(command);
     if (simulate.parsed()) passed = run_simulate(simulation);
     if (checkpoint.parsed()) passed = run_checkpoint(looking);
+    if (recording.parsed()) recordings.run();
   });
   return code == 0 && !passed ? static_cast<int>(ExitCode::failed) : code;
 }

@@ -8,6 +8,7 @@
 #include "static_queries.hpp"
 #include "supply.hpp"
 #include "support/command_line.hpp"
+#include "support/recording_options.hpp"
 
 #include <libstream/libstream.hpp>
 
@@ -38,6 +39,7 @@ struct NexmarkOptions {
   std::uint64_t epoch_events = 0;  ///< 0: what suits the query
   std::uint64_t live = 1'000'000;
   std::uint64_t even_auctions = 0;
+  RecordingOptions recording;
 
   /// Events of the pool that are all different; 0: those that fit in.
   std::uint64_t distinct() const {
@@ -85,6 +87,7 @@ void declare(CLI::App& app, NexmarkOptions& options) {
                  "Events an epoch reads at most; 0: 8 million, for intervaljoin a quarter of those "
                  "that it keeps")
       ->capture_default_str();
+  declare_recording(app, options.recording);
 }
 
 /// A directory of its own, gone with the object.
@@ -117,12 +120,17 @@ struct Result {
   std::uint64_t checksum = 0;
 };
 
+std::uint64_t rows_read(const Query& query) {
+  const auto last = query.last_progress();
+  return last ? last->totals.at("inputRows") : 0;
+}
+
 /// A query over sources of its supplies.
 class Benchmark final {
  public:
   Benchmark(const NexmarkOptions& options, const Supplies& supplies,
             const std::shared_ptr<Meter>& meter)
-      : session_(session_options(options)) {
+      : session_(session_options(options)), recording_(options.recording) {
     EventSourceOptions read;
     read.events = options.events;
     read.tasks = options.partitions;
@@ -140,10 +148,11 @@ class Benchmark final {
 
   /// The writer, but for the sink.
   DataStreamWriter writer() const {
-    return asked_->stream.write_stream()
-        .output_mode(asked_->mode)
-        .trigger(Trigger::available_now())
-        .checkpoint(checkpoint_.path());
+    auto writer = asked_->stream.write_stream();
+    writer.output_mode(asked_->mode).trigger(Trigger::available_now());
+    writer.checkpoint(checkpoint_.path());
+    apply_recording(recording_, writer);
+    return writer;
   }
   std::uint64_t events() const { return sources_[0]->planned_events(); }
 
@@ -157,6 +166,7 @@ class Benchmark final {
 
   const TemporaryDirectory checkpoint_;
   Session session_;
+  const RecordingOptions& recording_;
   std::vector<std::shared_ptr<EventSource>> sources_;
   std::optional<NexmarkQuery> asked_;
 };
@@ -165,9 +175,12 @@ Result measure(const NexmarkOptions& options, const Supplies& supplies) {
   const auto meter = std::make_shared<Meter>();
   const auto sink = std::make_shared<ChecksumSink>(meter);
   const Benchmark benchmark(options, supplies, meter);
-  benchmark.writer().sink(sink).start().await_termination();
-  return {benchmark.events(), meter->seconds(), meter->cpu_seconds(), sink->rows(),
-          sink->checksum()};
+  const bool replays = !options.recording.replay.empty();
+  if (replays) meter->start();  // the event sources are not read
+  auto query = benchmark.writer().sink(sink).start();
+  query.await_termination();
+  const auto events = replays ? rows_read(query) : benchmark.events();
+  return {events, meter->seconds(), meter->cpu_seconds(), sink->rows(), sink->checksum()};
 }
 
 /// Throws where the rows are not those that plain loops give.

@@ -20,7 +20,8 @@ struct RecordingOptions {
 };
 
 void declare_recording(CLI::App& app, RecordingOptions& options);
-/// Behind the writer's other settings: a replay ends where its recording does, whatever the trigger.
+/// Behind the writer's other settings: a replay ends where its recording does, whatever the
+/// trigger.
 void apply_recording(const RecordingOptions& options, DataStreamWriter& writer);
 
 }  // namespace libstream::apps

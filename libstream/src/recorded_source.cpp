@@ -123,9 +123,9 @@ class RecordedInput final : public Source {
     in.ignore(16, ':') >> position_.epoch;
     in.ignore(16, ':') >> position_.row;
     if (in.fail() || position_.epoch > recorded_.epochs.size()) {
-      throw Error(ErrorCode::incompatible,
-                  "the position " + committed + " is none of the recording's source " +
-                      recorded_.name + "; start with a new checkpoint");
+      throw Error(ErrorCode::incompatible, "the position " + committed +
+                                               " is none of the recording's source " +
+                                               recorded_.name + "; start with a new checkpoint");
     }
   }
 
@@ -138,8 +138,9 @@ class RecordedInput final : public Source {
     unlimited || rules_.epoch_rows > 0 ? take_rows(range, unlimited) : take_epoch(range);
     range.end = offset(position_);
     range.latest = offset({recorded_.epochs.size(), 0});
-    const auto& last = recorded_.epochs[std::max(begin, position_.row > 0 ? position_.epoch
-                                                                          : position_.epoch - 1)];
+    const auto& last =
+        recorded_
+            .epochs[std::max(begin, position_.row > 0 ? position_.epoch : position_.epoch - 1)];
     range.context = last.context;
     if (rules_.seed) range.context->seed = hash_word(*rules_.seed ^ last.context.seed);
     shared_->clock->reach(last.context.timestamp_milliseconds);
@@ -185,6 +186,7 @@ class RecordedInput final : public Source {
   void take_rows(PlannedRange& range, bool unlimited) {
     auto rest = unlimited || rules_.epoch_rows == 0 ? UINT64_MAX : rules_.epoch_rows;
     while (rest > 0 && position_.epoch < recorded_.epochs.size()) rest -= add_rows(range, rest);
+    range.idle = range.units.empty();
   }
 
   /// As long as the recorded query took from its first epoch to this one.
@@ -193,8 +195,7 @@ class RecordedInput final : public Source {
     const auto recorded = epoch.context.timestamp_milliseconds;
     const auto now = shared_->clock->steady_microseconds();
     if (last_recorded_) {
-      const auto pause =
-          static_cast<double>(recorded - *last_recorded_) * 1000 / rules_.pace;
+      const auto pause = static_cast<double>(recorded - *last_recorded_) * 1000 / rules_.pace;
       const auto due = last_at_ + std::min(static_cast<std::int64_t>(pause), longest_pause_us);
       if (due > now) std::this_thread::sleep_for(std::chrono::microseconds(due - now));
     }

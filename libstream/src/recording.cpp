@@ -77,7 +77,10 @@ Recording Recording::open(const std::string& directory, std::shared_ptr<FileSyst
   if (!status || !status->directory) no_recording(directory, "it is no directory");
   bool begun = true;  // in all sources
   for (const auto& entry : shared->files->list(shared->directory)) {
-    if (!entry.directory || !shared->files->status(entry.path + "/_staging")) continue;
+    // A copy may lack the folder for staging, which is empty.
+    const bool source_folder = entry.directory && (count_segments(*shared->files, entry.path) > 0 ||
+                                                   shared->files->status(entry.path + "/_staging"));
+    if (!source_folder) continue;
     auto source = scan_source(*shared->files, entry.path);
     if (!source) {
       begun = false;

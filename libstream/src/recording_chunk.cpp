@@ -3,6 +3,7 @@
 #include <libstream/error.hpp>
 #include <libstream/wire.hpp>
 
+#include <algorithm>
 #include <lz4.h>
 
 namespace libstream {
@@ -17,16 +18,46 @@ std::uint32_t crc_of(std::string_view bytes) {
 /// LZ4 cannot shrink by more.
 constexpr std::uint64_t best_ratio = 255;
 
+bool only_numbers(const std::vector<Field>& fields) {
+  return std::all_of(fields.begin(), fields.end(), [](const Field& field) {
+    const auto id = field.type.id();
+    if (id == TypeId::array || id == TypeId::structure) return only_numbers(field.type.fields());
+    return !field.type.is_string_like();
+  });
+}
+
+constexpr std::size_t word = 8;
+
+std::string transpose(const std::string& bytes) {
+  const auto words = bytes.size() / word;
+  std::string planes(bytes.size(), '\0');
+  for (std::size_t i = 0; i < words; ++i) {
+    for (std::size_t b = 0; b < word; ++b) planes[b * words + i] = bytes[i * word + b];
+  }
+  return planes;
+}
+
+std::string transpose_back(const std::string& planes) {
+  const auto words = planes.size() / word;
+  std::string bytes(planes.size(), '\0');
+  for (std::size_t i = 0; i < words; ++i) {
+    for (std::size_t b = 0; b < word; ++b) bytes[i * word + b] = planes[b * words + i];
+  }
+  return bytes;
+}
+
 }  // namespace
 
 RecordedChunk encode_chunk(const Schema& schema, std::span<const BatchPtr> batches,
                            std::int64_t split, std::string& bytes) {
-  const auto raw = encode_batches(schema, batches);
+  auto raw = encode_batches(schema, batches);
   if (raw.size() > LZ4_MAX_INPUT_SIZE) {
     throw Error(ErrorCode::unsupported, "a batch of " + std::to_string(raw.size()) +
                                             " bytes is too large to record; its source must make "
                                             "smaller ones");
   }
+  LIBSTREAM_ASSERT(raw.size() % word == 0, "messages are made of words");
+  if (only_numbers(schema.fields())) raw = transpose(raw);
   const auto begin = bytes.size();
   const auto room = LZ4_compressBound(static_cast<int>(raw.size()));
   bytes.resize(begin + static_cast<std::size_t>(room));
@@ -53,12 +84,13 @@ std::vector<BatchPtr> decode_chunk(const RecordedChunk& chunk, std::string_view 
   check_chunk(chunk, bytes);
   if (chunk.raw_bytes > best_ratio * chunk.bytes + 64) corrupt("the size of rows makes no sense");
   std::string raw(chunk.raw_bytes, '\0');
-  const auto size =
-      LZ4_decompress_safe(bytes.data(), raw.data(), static_cast<int>(bytes.size()),
-                          static_cast<int>(raw.size()));
+  const auto size = LZ4_decompress_safe(bytes.data(), raw.data(), static_cast<int>(bytes.size()),
+                                        static_cast<int>(raw.size()));
   if (size < 0 || static_cast<std::size_t>(size) != raw.size()) {
     corrupt("rows cannot be decompressed");
   }
+  if (raw.size() % word != 0) corrupt("the size of rows makes no sense");
+  if (only_numbers(schema.fields())) raw = transpose_back(raw);
   Schema found;
   auto batches = decode_batches(raw, found);
   std::uint64_t rows = 0;

@@ -95,8 +95,8 @@ class SegmentScanner {
     if (at_ == 0) {
       scan_.head = decode_segment(head, body);
       if (scan_.head.number != number_) {
-        throw Error(ErrorCode::corrupt, "it is segment " + std::to_string(scan_.head.number) +
-                                            " by its description");
+        throw Error(ErrorCode::corrupt,
+                    "it is segment " + std::to_string(scan_.head.number) + " by its description");
       }
       return;
     }
@@ -182,8 +182,7 @@ std::optional<RecordedSource> scan_source(FileSystem& files, const std::string& 
 }
 
 SegmentAppender::SegmentAppender(std::string directory, SegmentHead head,
-                                 std::shared_ptr<FileSystem> files,
-                                 std::shared_ptr<Random> random)
+                                 std::shared_ptr<FileSystem> files, std::shared_ptr<Random> random)
     : directory_(std::move(directory)),
       head_(std::move(head)),
       files_(std::move(files)),
@@ -206,10 +205,10 @@ void SegmentAppender::open() {
                     "; name another directory, or go on with that query's checkpoint");
   }
   if (!(found->schema == head_.schema)) {
-    throw Error(ErrorCode::incompatible,
-                "the recording " + directory_ + " has rows of [" + found->schema.to_string() +
-                    "], the query reads [" + head_.schema.to_string() +
-                    "]; name another directory");
+    throw Error(ErrorCode::incompatible, "the recording " + directory_ + " has rows of [" +
+                                             found->schema.to_string() + "], the query reads [" +
+                                             head_.schema.to_string() +
+                                             "]; name another directory");
   }
   if (!found->epochs.empty()) last_ = static_cast<std::int64_t>(number(found->epochs.back().epoch));
   const auto newest = next_ - 1;

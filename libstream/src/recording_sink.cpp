@@ -9,7 +9,7 @@
 namespace libstream {
 namespace {
 
-constexpr std::size_t chunk_bytes = 512 * 1024;  ///< of columns, before they are compressed
+constexpr std::size_t chunk_bytes = 256 * 1024;  ///< of columns, before they are compressed
 constexpr std::size_t inline_bytes = 16 * 1024;  ///< go into the decision instead of a file
 constexpr std::size_t flush_bytes = 1024 * 1024;
 
@@ -199,10 +199,9 @@ class RecordingSink final : public Sink {
   void append(const StagedChunks& part) {
     std::uint64_t offset = 0;
     for (const auto& chunk : part.chunks) {
-      const auto bytes =
-          part.file.empty()
-              ? part.bytes.substr(static_cast<std::size_t>(offset), chunk.bytes)
-              : place_->files->read(place_->staged(part.file), offset, chunk.bytes);
+      const auto bytes = part.file.empty()
+                             ? part.bytes.substr(static_cast<std::size_t>(offset), chunk.bytes)
+                             : place_->files->read(place_->staged(part.file), offset, chunk.bytes);
       naming_file(part.file.empty() ? "of a decision" : place_->staged(part.file), offset,
                   [&] { check_chunk(chunk, bytes); });
       segments_->append_bytes(bytes);

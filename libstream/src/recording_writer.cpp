@@ -31,8 +31,8 @@ void RecordingWriter::begin(const RecordedSource& source) {
   head.query_id = source.query_id;
   head.splits = source.splits;
   head.schema = source.schema;
-  state_->segments = std::make_unique<SegmentAppender>(folder, std::move(head), state_->files,
-                                                       system_random());
+  state_->segments =
+      std::make_unique<SegmentAppender>(folder, std::move(head), state_->files, system_random());
   state_->segments->open();
 }
 

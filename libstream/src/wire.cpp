@@ -223,6 +223,28 @@ BatchPtr decode_batch(wire::Batch::Reader in, const Schema& schema) {
   return batch;
 }
 
+/// The message as messageToFlatArray would write it, behind its frame; copied once.
+std::string framed(capnp::MessageBuilder& message) {
+  const auto segments = message.getSegmentsForOutput();
+  std::string out;
+  out.reserve(sizeof(Frame) + capnp::computeSerializedSizeInWords(message) * sizeof(capnp::word));
+  out.resize(sizeof(Frame));
+  const auto append = [&out](std::uint32_t number) {
+    out.append(reinterpret_cast<const char*>(&number), sizeof(number));
+  };
+  append(static_cast<std::uint32_t>(segments.size()) - 1);
+  for (const auto& segment : segments) append(static_cast<std::uint32_t>(segment.size()));
+  if (segments.size() % 2 == 0) append(0);
+  for (const auto& segment : segments) {
+    out.append(reinterpret_cast<const char*>(segment.begin()), segment.asBytes().size());
+  }
+  const auto body = std::as_bytes(std::span(out).subspan(sizeof(Frame)));
+  Frame frame{{magic[0], magic[1], magic[2], magic[3]}, version, body.size(), 0, 0};
+  frame.crc = frame_crc(frame, body);
+  std::memcpy(out.data(), &frame, sizeof(frame));
+  return out;
+}
+
 }  // namespace
 
 std::string encode_batches(const Schema& schema, std::span<const BatchPtr> batches) {
@@ -249,15 +271,7 @@ std::string encode_batches(const Schema& schema, std::span<const BatchPtr> batch
     for (unsigned i = 0; i < batch.columns.size(); ++i)
       encode_column(*batch.columns[i], columns[i]);
   }
-  const kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
-  const auto body = std::as_bytes(std::span(words.asBytes().begin(), words.asBytes().size()));
-  Frame frame{{magic[0], magic[1], magic[2], magic[3]}, version, body.size(), 0, 0};
-  frame.crc = frame_crc(frame, body);
-  std::string out;
-  out.reserve(sizeof(frame) + body.size());
-  out.append(reinterpret_cast<const char*>(&frame), sizeof(frame));
-  out.append(reinterpret_cast<const char*>(body.data()), body.size());
-  return out;
+  return framed(message);
 }
 
 std::vector<BatchPtr> decode_batches(std::string_view bytes, Schema& schema) {

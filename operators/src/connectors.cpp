@@ -7,6 +7,7 @@
 #include "none_sink.hpp"
 #include "rate_source.hpp"
 #include "socket_source.hpp"
+#include "text_writer.hpp"
 
 #include <libstream/error.hpp>
 #include <libstream/operators/connectors.hpp>
@@ -121,6 +122,12 @@ std::shared_ptr<Sink> make_sink(const SinkSpec& spec, OutputMode mode,
   if (spec.format == "none") return none_sink(spec);
   unknown_format("sink", spec.format,
                  {"console", "json", "csv", "memory", "foreach_batch", "none", "custom"});
+}
+
+std::string to_json_lines(const Schema& schema, const Batch& batch) {
+  std::string lines;
+  json_writer(schema)->write(batch, lines);
+  return lines;
 }
 
 }  // namespace libstream

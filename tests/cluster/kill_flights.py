@@ -29,13 +29,17 @@ class Run:
         self.processes = []
         self.kills = 0
         self.counted = 0
+        self.arguments = []
 
     def start(self):
         process = Flights(self.options.flights, data_directory(), self.work,
                           "--partitions", str(self.random.randint(1, 8)),
-                          "--threads", str(self.random.randint(1, 3)))
+                          "--threads", str(self.random.randint(1, 3)), *self.arguments)
         self.processes.append(process)
         return process
+
+    def wait_before_kill(self, process, lines):
+        process.wait_for_lines(lines, 60)
 
     def kill_once(self, kills):
         """Waits for a random number of epochs, or dies while it starts, and then a bit."""
@@ -44,7 +48,7 @@ class Run:
         if while_starting:
             time.sleep(self.random.uniform(0, 0.15))
         else:
-            process.wait_for_lines(self.random.randint(1, EPOCHS // (kills + 1)), 60)
+            self.wait_before_kill(process, self.random.randint(1, EPOCHS // (kills + 1)))
             time.sleep(self.random.uniform(0, 0.02))
         process.send(signal.SIGKILL)
         code = process.wait()
@@ -77,20 +81,13 @@ class Run:
             decided = first if first is not None else decided
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--flights", required=True, help="the program")
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", help="where to make directories; default TMPDIR")
-    options = parser.parse_args()
-
-    answer = flights_oracle.expected(data_directory())
+def kill(options, kind, answer):
+    """So many runs of a kind; ends the process with 1 where too few kills hit."""
     kills = counted = 0
     begin = time.monotonic()
     for number in range(options.runs):
         seed = options.seed * 1_000_003 + number
-        run = Run(options, seed)
+        run = kind(options, seed)
         try:
             run.execute(answer)
         except BaseException:
@@ -107,6 +104,16 @@ def main():
           f"decision, {seconds:.0f} s: the same rows in every run")
     if counted < 0.8 * kills or kills < options.runs:
         sys.exit("too few kills came while epochs were being decided")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flights", required=True, help="the program")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", help="where to make directories; default TMPDIR")
+    options = parser.parse_args()
+    kill(options, Run, flights_oracle.expected(data_directory()))
 
 
 if __name__ == "__main__":

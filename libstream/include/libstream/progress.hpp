@@ -43,7 +43,7 @@ struct OperatorProgress {
 /// What an epoch gave and left, comparable between runs with other partitions: each is a sum over
 /// hashes of rows or entries, so order does not count. See docs/recordings.md.
 struct EpochHashes {
-  std::uint64_t output = 0;  ///< rows of the first sink
+  std::uint64_t output = 0;           ///< rows of the first sink
   std::optional<std::uint64_t> late;  ///< rows of the late sink; absent without one
   struct State {
     std::string operator_name;

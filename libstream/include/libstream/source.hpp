@@ -33,8 +33,8 @@ struct PlannedRange {
   std::vector<ReadUnit> units;
   /// Source state to keep (paths taken, …): part of the epoch's changes under the source's id.
   std::string changelog;
-  /// Nothing was new and only the position moves on: the input counts as idle. Of a recording, whose
-  /// sources go through its epochs side by side.
+  /// Nothing was new and only the position moves on: the input counts as idle. Of a recording,
+  /// whose sources go through its epochs side by side.
   bool idle = false;
   /// Time and seed of the epoch, where the source knows them: a recording. Time never falls.
   std::optional<EpochContext> context;

@@ -21,4 +21,7 @@ std::uint32_t source_splits(const SourceSpec& spec);
 std::shared_ptr<Sink> make_sink(const SinkSpec& spec, OutputMode mode,
                                 const Environment& environment);
 
+/// Rows as the json sink writes them, a line each.
+std::string to_json_lines(const Schema& schema, const Batch& batch);
+
 }  // namespace libstream
