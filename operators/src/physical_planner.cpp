@@ -298,9 +298,7 @@ class Planner {
     const auto tasks = keys.empty() ? 1 : options_.partitions;
     auto node = stateful(plan, spec.aggregate, "aggregate", tasks);
     node.state_signature = pane_signature(spec.window) + " " + node.state_signature;
-    auto pane_keys = spec.aggregate.key_fields;
-    pane_keys.erase(pane_keys.begin() + spec.window_key);
-    node.state_columns = state_columns_of(std::move(pane_keys));
+    node.state_columns.clear();  // a pane comes before the key
     const auto windows =
         "\nwindows " + windows_text(*plan.inputs[0]) + ", " + pane_text(spec.window);
     node.explain += windows;
