@@ -37,7 +37,7 @@ using Rows = std::span<const Event>;
 using Result = std::array<Counted, 1>;
 
 /// Counts the rows of each key.
-struct Value {
+struct Count {
   std::optional<std::chrono::milliseconds> ttl;
   ValueState<std::int64_t> count{};
   void init(ProcessorHandle handle, OutputMode, TimeMode) {
@@ -185,8 +185,8 @@ int main(int argc, char** argv) {
     const double before = resident_bytes();
     measure(name, OperatorRun(factory), keys, before);
   };
-  run("value", factory_of(transform_bench::Value{}, TimeMode::none));
-  run("value_ttl", factory_of(transform_bench::Value{1h}, TimeMode::processing_time));
+  run("value", factory_of(Count{}, TimeMode::none));
+  run("value_ttl", factory_of(Count{1h}, TimeMode::processing_time));
   run("map", factory_of(Map{}, TimeMode::none));
   run("list", factory_of(List{}, TimeMode::none));
   run("timers", factory_of(Timers{}, TimeMode::processing_time));
