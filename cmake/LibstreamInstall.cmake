@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 set(libstream_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/libstream)
 install(
   TARGETS libstream libstream_actors libstream_checkpoint libstream_core libstream_operators
+    libstream_testing
   EXPORT libstreamTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}

@@ -29,7 +29,7 @@ void Coordinator::start(CoordinatorHost& host) {
   first_epoch_ = next_epoch_;
   query_->set_status("Initializing sources");
   auto tasks = std::make_shared<std::vector<std::unique_ptr<Task>>>();
-  run([this, tasks, term = term_] { *tasks = launch(setup_, *term, false); },
+  run([this, tasks, term = term_] { *tasks = launch(setup_, *term, open_ends_); },
       [this, tasks] { launched(tasks); });
 }
 
@@ -49,14 +49,15 @@ void Coordinator::restore() {
   next_epoch_ = next(last->epoch);
   last_timestamp_ = last->context.timestamp_milliseconds;
   if (last->source_ends.size() == ends_.size()) ends_ = last->source_ends;
+  release_ = ends_;  // the term before may have died between decision and release
   used_ = last->watermark;
   next_watermark_ = last->next_watermark;
   totals_ = last->totals;
   if (setup_.strict) return;  // Structured Streaming forgets maxima and the pending epoch
   timeout_ = last->earliest_timeout;
-  watermarks_.restore(last->watermark_values);
+  watermarks_.restore(last->watermark_values, used_);
   inputs_idle_since_ = last->idle_since;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
 }
 
 void Coordinator::run(std::function<void()> job, std::function<void()> done) {
@@ -187,8 +188,10 @@ void Coordinator::close() {
     closed();
   };
   host_->run(
-      [clean, term = std::move(term), setup, committed = std::move(committed_)]() mutable {
+      [clean, term = std::move(term), setup, committed = std::move(committed_),
+       release = std::exchange(release_, {})]() mutable {
         if (clean) {
+          release_sources(*setup, release);
           for (const auto epoch : committed) term->committed(epoch);
           term->close();
         }
@@ -237,7 +240,7 @@ void Coordinator::relaunch() {
   run(
       [this, tasks, term] {
         *term = Term::open(setup_.root, setup_.meta, setup_.environment, setup_.term_options);
-        *tasks = launch(setup_, **term, true);
+        *tasks = launch(setup_, **term, open_ends_);
       },
       [this, tasks, term] {
         term_ = std::move(*term);

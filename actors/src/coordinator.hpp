@@ -69,7 +69,8 @@ class Coordinator {
   bool no_data_epoch_due() const;
   bool timeout_due() const;
   bool each_trigger() const;
-  void begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data);
+  EpochContext next_context(const std::vector<std::optional<PlannedRange>>& ranges);
+  void begin_epoch(std::vector<std::optional<PlannedRange>> ranges);
   void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
   void store(OperatorId op, std::uint32_t partition, std::string changes);
@@ -96,6 +97,7 @@ class Coordinator {
 
   QuerySetup setup_;
   std::shared_ptr<Term> term_;
+  OpenEnds open_ends_;
   std::shared_ptr<QueryRun> query_;
   CoordinatorHost* host_ = nullptr;
   std::vector<TaskWiring> wiring_;

@@ -41,10 +41,7 @@ void Coordinator::try_plan() {
   const bool unlimited = setup_.trigger.kind == Trigger::Kind::once;
   run(
       [this, ranges, unlimited, release = std::exchange(release_, {})] {
-        for (std::size_t i = 0; i < sources_.size(); ++i) {
-          if (release.empty() || release[i].empty()) continue;
-          setup_.topology.nodes[sources_[i]].source->release(release[i]);
-        }
+        release_sources(setup_, release);
         *ranges = plan_sources(setup_, unlimited);
       },
       [this, ranges] {
@@ -55,11 +52,11 @@ void Coordinator::try_plan() {
 
 void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
   if (phase_ != Phase::running || stopping_) return;
-  const bool data = std::any_of(ranges.begin(), ranges.end(),
-                                [](const auto& range) { return range.has_value(); });
+  const bool planned = std::any_of(ranges.begin(), ranges.end(),
+                                   [](const auto& range) { return range.has_value(); });
   const bool once = setup_.trigger.kind == Trigger::Kind::once;
-  if (data || no_data_epoch_due() || timeout_due()) {
-    begin_epoch(std::move(ranges), !data);
+  if (planned || no_data_epoch_due() || timeout_due()) {
+    begin_epoch(std::move(ranges));
     exhausted_ = once;
   } else if (once || setup_.trigger.kind == Trigger::Kind::available_now) {
     exhausted_ = true;
@@ -68,7 +65,7 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
   } else {
     if (quiet()) answer_waiters();
     if (each_trigger() && waiters_.empty()) {
-      begin_epoch(std::move(ranges), true);
+      begin_epoch(std::move(ranges));
     } else {
       idle();
     }
@@ -97,7 +94,23 @@ bool Coordinator::each_trigger() const {
                      [](const auto& node) { return node.wants_epoch_each_trigger; });
 }
 
-void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, bool no_data) {
+/// Time and seed of the next epoch: its recorded ones, where it comes from a recording.
+EpochContext Coordinator::next_context(const std::vector<std::optional<PlannedRange>>& ranges) {
+  auto& environment = setup_.environment;
+  EpochContext context;
+  const auto recorded = std::find_if(ranges.begin(), ranges.end(),
+                                     [](const auto& range) { return range && range->context; });
+  if (recorded != ranges.end()) {
+    context = *(*recorded)->context;
+  } else {
+    context = {environment.clock->now_milliseconds(), environment.random->next()};
+  }
+  last_timestamp_ = std::max(last_timestamp_, context.timestamp_milliseconds);
+  context.timestamp_milliseconds = last_timestamp_;
+  return context;
+}
+
+void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges) {
   auto& environment = setup_.environment;
   idle_since_ = -1;
   running_.emplace();
@@ -108,13 +121,13 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges, b
   run.starts = ends_;
   run.ranges = std::move(ranges);
   run.missing = wiring_.size();
-  last_timestamp_ = std::max(last_timestamp_, environment.clock->now_milliseconds());
   run.entry.epoch = next_epoch_;
-  run.entry.context = {last_timestamp_, environment.random->next()};
-  run.entry.no_data = no_data;
+  run.entry.context = next_context(run.ranges);
   run.entry.watermark = next_watermark_;
   std::vector<bool> reads;
-  for (const auto& range : run.ranges) reads.push_back(range.has_value());
+  for (const auto& range : run.ranges) reads.push_back(range && !range->idle);
+  const bool no_data = std::find(reads.begin(), reads.end(), true) == reads.end();
+  run.entry.no_data = no_data;
   inputs_idle_since_ = watermarks_.idle_since(inputs_idle_since_, reads, last_timestamp_);
   run.entry.idle_since = inputs_idle_since_;
   next_epoch_ = next(next_epoch_);
@@ -149,7 +162,7 @@ void Coordinator::prepare(const EpochStart& start) {
 }
 
 void Coordinator::hand_out(const EpochStart& start) {
-  const auto watermark = running_->entry.watermark;
+  const Barrier barrier{start.epoch, running_->entry.watermark, watermarks_.begin()};
   TaskId task = 0;
   std::size_t source = 0;
   for (const auto& node : setup_.topology.nodes) {
@@ -161,7 +174,7 @@ void Coordinator::hand_out(const EpochStart& start) {
     auto shares = share_out(range ? std::exchange(range->units, {}) : std::vector<ReadUnit>{},
                             node.parallelism);
     for (auto& units : shares) {
-      host_->send(task++, BeginEpoch{start, watermark, std::move(units)});
+      host_->send(task++, BeginEpoch{start, barrier, std::move(units)});
     }
   }
 }
@@ -200,7 +213,7 @@ void Coordinator::part_done() {
   close_epoch(setup_, wiring_, run, watermarks_, totals_);
   used_ = run.entry.watermark;
   next_watermark_ = run.entry.next_watermark;
-  no_data_due_ = next_watermark_ > used_;
+  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();
   timeout_ = run.entry.earliest_timeout;
   reported_.push_back(std::move(run));
   running_.reset();

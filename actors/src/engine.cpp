@@ -99,7 +99,8 @@ CheckpointMeta Session::Engine::meta(const Topology& topology) const {
   for (const auto& node : topology.nodes) {
     if (node.kind == TopologyNode::Kind::source) meta.sources.push_back(source_kind(*node.source));
     if (node.kind == TopologyNode::Kind::op && (node.stateful || node.shared_state)) {
-      meta.operators.push_back({node.id, node.state_name, node.state_signature});
+      meta.operators.push_back(
+          {node.id, node.state_name, node.state_signature, node.state_columns});
     }
   }
   return meta;
@@ -113,11 +114,17 @@ QuerySetup Session::Engine::setup(Topology topology, const QuerySpec& spec,
   setup.trigger = spec.trigger;
   setup.no_data_epochs = spec.options.boolean("noDataEpochs", true);
   setup.strict = options_.strict;
+  setup.hashes = spec.options.boolean("hashes", false);
   setup.restarts = static_cast<std::uint32_t>(positive(spec.options, "restarts", 0));
   const auto pool = options_.pools.find(spec.scheduler_pool);
   setup.quantum = pool == options_.pools.end() ? 1 : std::clamp(pool->second, 1U, 64U);
   setup.limits = {options_.channel_bytes, options_.channel_batches};
   setup.environment = options_.environment;
+  if (spec.replay) {
+    setup.environment.clock = spec.replay->clock();
+    // Those of the recording are all there are, with data or without.
+    if (spec.replay_rules.epoch_rows == 0) setup.no_data_epochs = false;
+  }
   setup.term_options.host = host_name();
   setup.term_options.process = ::getpid();
   setup.term_options.snapshot_epochs =
@@ -242,6 +249,13 @@ void Session::Engine::each_listener(const std::function<void(QueryListener&)>& c
     } catch (...) {  // a listener harms neither the query nor other listeners
       continue;
     }
+  }
+}
+
+void Session::Engine::request_stop() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& active : active_) {
+    if (active.query) active.query->request_stop(true);
   }
 }
 

@@ -34,6 +34,8 @@ class Session::Engine final : public Runtime, public std::enable_shared_from_thi
   void reset_terminated();
   void add_listener(std::shared_ptr<QueryListener> listener);
   void remove_listener(const std::shared_ptr<QueryListener>& listener);
+  /// Asks all queries to end at their next epoch boundary.
+  void request_stop();
   /// Ends all queries at their next epoch boundary; no more can start.
   void close();
 

@@ -17,6 +17,7 @@ struct NodeSums {
   SourceMetrics source;
   OperatorMetrics metrics;
   std::uint64_t staged_rows = 0;
+  std::uint64_t hash = 0;
 };
 
 void add(OperatorMetrics& sum, const OperatorMetrics& part) {
@@ -62,6 +63,7 @@ std::vector<NodeSums> sums(const QuerySetup& setup, const std::vector<TaskWiring
     node.source.malformed_rows += report.source.malformed_rows;
     node.source.dropped_rows += report.source.dropped_rows;
     node.staged_rows += report.staged.rows;
+    node.hash += report.hash;
     add(node.metrics, report.metrics);
   }
   return nodes;
@@ -112,6 +114,32 @@ void add_totals(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
 
 std::int64_t milliseconds(std::int64_t from, std::int64_t to) { return (to - from) / 1000; }
 
+/// Stateful operators, nearest the sink first.
+std::vector<std::size_t> stateful_nodes(const Topology& topology) {
+  std::vector<std::size_t> stateful;
+  for (std::size_t i = topology.nodes.size(); i-- > 0;) {
+    if (topology.nodes[i].stateful && topology.nodes[i].kind == TopologyNode::Kind::op) {
+      stateful.push_back(i);
+    }
+  }
+  std::stable_sort(stateful.begin(), stateful.end(), [&](std::size_t a, std::size_t b) {
+    return topology.nodes[a].place < topology.nodes[b].place;
+  });
+  return stateful;
+}
+
+EpochHashes hashes_of(const QuerySetup& setup, const std::vector<NodeSums>& nodes) {
+  EpochHashes hashes;
+  const auto sinks = setup.sinks();
+  hashes.output = nodes[sinks.front()].hash;
+  if (setup.topology.nodes[sinks.back()].late_sink) hashes.late = nodes[sinks.back()].hash;
+  for (const auto i : stateful_nodes(setup.topology)) {
+    const auto& node = setup.topology.nodes[i];
+    if (setup.hashes_state(node)) hashes.state.push_back({node.state_name, nodes[i].hash});
+  }
+  return hashes;
+}
+
 void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
                     QueryProgress& progress) {
   const auto& topology = setup.topology;
@@ -129,16 +157,7 @@ void fill_operators(const QuerySetup& setup, const std::vector<NodeSums>& nodes,
           floor_to_milliseconds(static_cast<std::int64_t>(mean))};
     }
   }
-  std::vector<std::size_t> stateful;
-  for (std::size_t i = nodes.size(); i-- > 0;) {
-    if (topology.nodes[i].stateful && topology.nodes[i].kind == TopologyNode::Kind::op) {
-      stateful.push_back(i);
-    }
-  }
-  std::stable_sort(stateful.begin(), stateful.end(), [&](std::size_t a, std::size_t b) {
-    return topology.nodes[a].place < topology.nodes[b].place;
-  });
-  for (const auto i : stateful) {
+  for (const auto i : stateful_nodes(topology)) {
     const auto& node = topology.nodes[i];
     const auto& metrics = nodes[i].metrics;
     StateOperatorProgress state;
@@ -178,6 +197,21 @@ void fill_ends(const QuerySetup& setup, const EpochRun& run, const std::vector<N
   }
 }
 
+EpochSummary summary_of(const QuerySetup& setup, const EpochRun& run) {
+  EpochSummary summary;
+  summary.epoch = run.entry.epoch;
+  summary.context = run.entry.context;
+  summary.trigger = setup.trigger;
+  summary.no_data = run.entry.no_data;
+  summary.watermark = run.entry.watermark;
+  summary.next_watermark = run.entry.next_watermark;
+  for (std::size_t i = 0; i < run.ranges.size(); ++i) {
+    const auto& range = run.ranges[i];
+    summary.inputs.push_back({!range || range->idle, run.starts[i], run.entry.source_ends[i]});
+  }
+  return summary;
+}
+
 }  // namespace
 
 void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring, EpochRun& run,
@@ -194,12 +228,16 @@ void close_epoch(const QuerySetup& setup, const std::vector<TaskWiring>& wiring,
   run.entry.watermark_values = watermarks.values();
   run.entry.next_watermark =
       watermarks.next(run.entry.watermark, run.entry.idle_since, run.entry.context);
+  const auto summary = summary_of(setup, run);
   for (const auto node : setup.sinks()) {
     SinkStage stage;
-    stage.sink = setup.topology.nodes[node].sink->describe();
+    auto& sink = *setup.topology.nodes[node].sink;
+    stage.sink = sink.describe();
     for (const auto& report : run.reports) {
       if (wiring[report.task].node == node) stage.handles.push_back(report.staged);
     }
+    auto note = sink.note(summary);
+    if (!note.empty()) stage.handles.push_back(std::move(note));
     run.entry.sinks.push_back(std::move(stage));
   }
   for (const auto& report : run.reports) {
@@ -261,6 +299,7 @@ QueryProgress progress_of(const QuerySetup& setup, const std::vector<TaskWiring>
           : std::numeric_limits<double>::infinity();
   progress.processed_rows_per_second =
       rows * 1000 / static_cast<double>(std::max<std::int64_t>(1, progress.batch_duration_ms));
+  if (setup.hashes) progress.hashes = hashes_of(setup, nodes);
   progress.totals = run.entry.totals;
   return progress;
 }

@@ -3,6 +3,7 @@
 #include <libstream/error.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace libstream {
 
@@ -13,6 +14,7 @@ Inputs::Inputs(const TaskWiring& wiring, const ChannelLimits& limits) : limits_(
     channel.sender = input.sender;
     channel.input = input.input;
     channels_.push_back(std::move(channel));
+    if (input.input >= watermarks_.size()) watermarks_.resize(input.input + 1);
   }
 }
 
@@ -43,26 +45,35 @@ std::optional<Inputs::Taken> Inputs::take() {
 std::optional<Inputs::Taken> Inputs::take_from(std::uint32_t index) {
   auto& channel = channels_[index];
   while (!channel.aligned && !channel.queue.empty()) {
-    auto message = std::move(channel.queue.front());
-    channel.queue.pop_front();
-    if (auto* batch = std::get_if<BatchPtr>(&message.body)) {
+    auto& body = channel.queue.front().body;
+    if (auto* batch = std::get_if<BatchPtr>(&body)) {
       Taken taken{Taken::Kind::batch, {}, std::move(*batch), index, {}};
+      channel.queue.pop_front();
       return taken;
     }
-    if (const auto* start = std::get_if<EpochStart>(&message.body)) {
+    if (const auto* found = std::get_if<EpochStart>(&body)) {
+      const EpochStart start = *found;
+      channel.queue.pop_front();
       if (epoch_) {
-        LIBSTREAM_ASSERT(*epoch_ == start->epoch, "channels are in the same epoch");
+        LIBSTREAM_ASSERT(*epoch_ == start.epoch, "channels are in the same epoch");
         continue;
       }
-      epoch_ = start->epoch;
-      return Taken{Taken::Kind::start, *start, nullptr, index, {}};
+      epoch_ = start.epoch;
+      return Taken{Taken::Kind::start, start, nullptr, index, {}};
     }
-    const auto& barrier = std::get<Barrier>(message.body);
+    Barrier barrier = std::get<Barrier>(std::move(body));
+    channel.queue.pop_front();
     LIBSTREAM_ASSERT(epoch_ == barrier.epoch, "a barrier ends the epoch under way");
     channel.aligned = true;
-    watermark_ = aligned_ == 0 ? barrier.watermark : std::min(watermark_, barrier.watermark);
+    if (aligned_ == 0) {
+      const Watermark most{std::numeric_limits<std::int64_t>::max()};
+      std::fill(watermarks_.begin(), watermarks_.end(), most);
+    }
+    auto& watermark = watermarks_[channel.input];
+    watermark = std::min(watermark, barrier.watermark);
     if (++aligned_ < channels_.size()) return std::nullopt;
-    return Taken{Taken::Kind::aligned, {}, nullptr, index, {barrier.epoch, watermark_}};
+    barrier.watermark = *std::min_element(watermarks_.begin(), watermarks_.end());
+    return Taken{Taken::Kind::aligned, {}, nullptr, index, std::move(barrier)};
   }
   return std::nullopt;
 }

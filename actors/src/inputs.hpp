@@ -39,6 +39,8 @@ class Inputs {
     std::uint32_t channel = 0;  ///< Kind::batch: pass to `processed`
     Barrier barrier;            ///< Kind::aligned: with the smallest watermark
   };
+  /// With Kind::aligned: the watermark of each input.
+  const std::vector<Watermark>& watermarks() const { return watermarks_; }
   /// The next message that may be processed; channels take turns.
   std::optional<Taken> take();
   std::size_t input(std::uint32_t channel) const { return channels_[channel].input; }
@@ -65,8 +67,8 @@ class Inputs {
   std::vector<Channel> channels_;
   std::uint32_t turn_ = 0;
   std::size_t aligned_ = 0;
-  std::optional<Epoch> epoch_;  ///< under way
-  Watermark watermark_;         ///< smallest of the barriers so far
+  std::optional<Epoch> epoch_;         ///< under way
+  std::vector<Watermark> watermarks_;  ///< of each input: smallest of the barriers so far
 };
 
 }  // namespace libstream

@@ -32,7 +32,7 @@ struct Credit {
 /// Tells a source task to read its share of an epoch.
 struct BeginEpoch {
   EpochStart start;
-  Watermark watermark;  ///< of the barrier that ends the epoch
+  Barrier barrier;  ///< that ends the epoch
   std::vector<ReadUnit> units;
 };
 
@@ -49,6 +49,7 @@ struct TaskReport {
   std::uint64_t rows_in = 0;
   std::uint64_t rows_out = 0;
   std::uint64_t late_out = 0;  ///< rows on the late port
+  std::uint64_t hash = 0;      ///< where hashes are wanted: of a sink's rows, an operator's state
 };
 
 }  // namespace libstream

@@ -6,11 +6,12 @@
 namespace libstream {
 
 OperatorTask::OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
-                           std::unique_ptr<Operator> op)
+                           std::unique_ptr<Operator> op, std::optional<StateHash> hash)
     : wiring_(std::move(wiring)),
       inputs_(wiring_, limits),
       outputs_(wiring_, limits, key_groups),
       op_(std::move(op)),
+      hash_(std::move(hash)),
       held_rows_(op_->metrics().held_rows) {}
 
 void OperatorTask::attach(TaskHost& host) {
@@ -60,7 +61,8 @@ void OperatorTask::pump() {
         break;
       }
       case Inputs::Taken::Kind::aligned:
-        barrier_ = taken->barrier;
+        barrier_ = std::move(taken->barrier);
+        if (wiring_.per_side) op_->set_input_watermarks(inputs_.watermarks());
         if (op_->on_barrier(barrier_, outputs_) == Flow::more) {
           step_ = Step::barrier;
         } else {
@@ -79,6 +81,10 @@ void OperatorTask::finish_epoch() {
   report.epoch = barrier_.epoch;
   report.metrics = op_->metrics();
   report.changes = changes.take();
+  if (hash_) {
+    hash_->apply(report.changes);
+    report.hash = hash_->value();
+  }
   report.rows_in = std::exchange(rows_in_, 0);
   report.rows_out = outputs_.take_rows();
   report.late_out = outputs_.take_rows(Output::late_port);
@@ -86,7 +92,9 @@ void OperatorTask::finish_epoch() {
     check_operator_account(wiring_.name, report, held_rows_, outputs_.connected(Output::late_port));
   }
   held_rows_ = report.metrics.held_rows;
-  outputs_.broadcast(Barrier{barrier_.epoch, op_->output_watermark(barrier_.watermark)});
+  barrier_.watermark = wiring_.stream ? barrier_.streams->at(*wiring_.stream)
+                                      : op_->output_watermark(barrier_.watermark);
+  outputs_.broadcast(barrier_);
   inputs_.release();
   host_->report(std::move(report));
 }

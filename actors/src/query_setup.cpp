@@ -1,9 +1,12 @@
 #include "query_setup.hpp"
 
+#include "watermark_tracker.hpp"
+
 #include <libstream/error.hpp>
 #include <libstream/hash.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 
 namespace libstream {
@@ -57,11 +60,13 @@ void commit_pending(const QuerySetup& setup, Term& term) {
   term.sweep();
 }
 
-void open_sinks(const QuerySetup& setup, const Term& term) {
+void open_sinks(const QuerySetup& setup, const Term& term, OpenEnds& open) {
   for (const auto index : setup.sinks()) {
+    if (open.nodes.contains(index)) continue;
     const auto& node = setup.topology.nodes[index];
     node.sink->set_schema(node.schema);
     node.sink->open(term.restored().query_id);
+    open.nodes.insert(index);
   }
 }
 
@@ -88,7 +93,7 @@ void each_under_lock(const QuerySetup& setup, Step step) {
   for (const auto i : locked) step(i);
 }
 
-void open_sources(const QuerySetup& setup, const Term& term, bool again) {
+void open_sources(const QuerySetup& setup, const Term& term, OpenEnds& open) {
   const auto& last = term.restored().last;
   const auto sources = setup.sources();
   if (last && last->source_ends.size() != sources.size()) {
@@ -100,19 +105,21 @@ void open_sources(const QuerySetup& setup, const Term& term, bool again) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const auto& node = setup.topology.nodes[sources[i]];
     const Offset committed = last ? last->source_ends[i] : Offset{};
-    if (again) {
+    if (open.nodes.contains(sources[i])) {
       node.source->rewind(committed);
     } else {
       if (!setup.directory.empty()) {
         node.source->set_journal_directory(setup.directory + "/sources/" + std::to_string(i));
       }
       node.source->restore(committed, *term.state(node.id, 0, setup.topology.key_groups));
+      open.nodes.insert(sources[i]);
     }
   }
   const auto kind = setup.trigger.kind;
-  if (!again && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
+  if (!open.frozen && (kind == Trigger::Kind::once || kind == Trigger::Kind::available_now)) {
     each_under_lock(setup,
                     [&](std::size_t i) { setup.topology.nodes[sources[i]].source->freeze(); });
+    open.frozen = true;
   }
 }
 
@@ -128,17 +135,35 @@ void name_splits(const TopologyNode& node, PlannedRange& range) {
   }
 }
 
+/// The state of the partition's key groups.
+std::unique_ptr<StateReader> state_of(const QuerySetup& setup, const Term& term,
+                                      const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  const auto groups = setup.topology.key_groups;
+  return term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
+                    first_group(wiring.partition + 1, groups, node.parallelism));
+}
+
+std::optional<StateHash> restored_hash(const QuerySetup& setup, const Term& term,
+                                       const TaskWiring& wiring) {
+  const auto& node = setup.topology.nodes[wiring.node];
+  if (!setup.hashes_state(node)) return std::nullopt;
+  StateHash hash(node.comparable);
+  hash.restore(*state_of(setup, term, wiring));
+  return hash;
+}
+
 std::unique_ptr<Operator> restored_operator(const QuerySetup& setup, const Term& term,
-                                            const TaskWiring& wiring, Watermark late) {
+                                            const TaskWiring& wiring,
+                                            const std::vector<Watermark>& inputs, Watermark late) {
   const auto& node = setup.topology.nodes[wiring.node];
   const auto groups = setup.topology.key_groups;
   auto op = node.factory({wiring.partition, node.parallelism, groups});
+  if (wiring.per_side) op->set_input_watermarks(inputs);
   if (node.shared_state) {
     op->restore(*term.state(node.id, 0, groups), late);
   } else if (node.stateful) {
-    const auto state = term.state(node.id, first_group(wiring.partition, groups, node.parallelism),
-                                  first_group(wiring.partition + 1, groups, node.parallelism));
-    op->restore(*state, late);
+    op->restore(*state_of(setup, term, wiring), late);
   } else {
     op->restore(empty_state(), late);
   }
@@ -149,8 +174,11 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
   const auto& topology = setup.topology;
   const auto& last = term.restored().last;
   const auto used = last ? last->watermark : Watermark{};
+  WatermarkTracker streams(topology);
+  if (last) streams.restore(last->watermark_values, used);
   // The last epoch's watermark as it reached each node.
   std::vector<Watermark> arrived(topology.nodes.size(), used);
+  std::vector<std::vector<Watermark>> inputs(topology.nodes.size());
   std::vector<Watermark> passed(topology.nodes.size(), used);
   std::vector<std::unique_ptr<Task>> tasks;
   for (auto& wiring : wire(topology)) {
@@ -159,7 +187,14 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
     const auto partition = wiring.partition;
     if (partition == 0) {
       for (const auto& edge : topology.edges) {
-        if (edge.to == index) arrived[index] = std::min(arrived[index], passed[edge.from]);
+        if (edge.to != index) continue;
+        constexpr Watermark most{std::numeric_limits<std::int64_t>::max()};
+        inputs[index].resize(std::max(inputs[index].size(), edge.input + 1), most);
+        auto& input = inputs[index][edge.input];
+        input = std::min(input, passed[edge.from]);
+      }
+      if (!inputs[index].empty()) {
+        arrived[index] = *std::min_element(inputs[index].begin(), inputs[index].end());
       }
       passed[index] = arrived[index];
     }
@@ -171,15 +206,18 @@ std::vector<std::unique_ptr<Task>> make_tasks(const QuerySetup& setup, const Ter
                                          SourceTask::Reading{setup.quantum, node.splits > 0}));
         break;
       case TopologyNode::Kind::op: {
-        auto op = restored_operator(setup, term, wiring, arrived[index]);
-        passed[index] = op->output_watermark(arrived[index]);
-        tasks.push_back(std::make_unique<OperatorTask>(std::move(wiring), setup.limits,
-                                                       topology.key_groups, std::move(op)));
+        auto op = restored_operator(setup, term, wiring, inputs[index], arrived[index]);
+        passed[index] =
+            wiring.stream ? streams.used()[*wiring.stream] : op->output_watermark(arrived[index]);
+        auto hash = restored_hash(setup, term, wiring);
+        tasks.push_back(std::make_unique<OperatorTask>(
+            std::move(wiring), setup.limits, topology.key_groups, std::move(op), std::move(hash)));
         break;
       }
       case TopologyNode::Kind::sink:
         tasks.push_back(std::make_unique<SinkTask>(std::move(wiring), setup.limits,
-                                                   node.sink->writer({term.number(), partition})));
+                                                   node.sink->writer({term.number(), partition}),
+                                                   setup.hashes));
         break;
     }
   }
@@ -199,6 +237,11 @@ std::vector<std::uint32_t> QuerySetup::sinks() const {
   return nodes;
 }
 
+bool QuerySetup::hashes_state(const TopologyNode& node) const {
+  return hashes && node.stateful && !node.shared_state &&
+         node.comparable != TopologyNode::Comparable::nothing;
+}
+
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited) {
   const auto sources = setup.sources();
   std::vector<std::optional<PlannedRange>> ranges(sources.size());
@@ -210,21 +253,17 @@ std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, b
   return ranges;
 }
 
-std::string source_kind(const Source& source) {
-  const auto text = source.describe();
-  const auto bracket = text.find('[');
-  if (bracket == std::string::npos) return text;
-  const auto format = text.substr(bracket + 1);
-  const auto blank = format.find(' ');
-  // Without a blank there is only a place, which may change.
-  if (blank == std::string::npos) return text.substr(0, bracket);
-  return text.substr(0, bracket) + " " + format.substr(0, blank);
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided) {
+  const auto sources = setup.sources();
+  for (std::size_t i = 0; i < decided.size(); ++i) {
+    if (!decided[i].empty()) setup.topology.nodes[sources[i]].source->release(decided[i]);
+  }
 }
 
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again) {
-  if (!again) open_sinks(setup, term);
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open) {
+  open_sinks(setup, term, open);
   commit_pending(setup, term);
-  open_sources(setup, term, again);
+  open_sources(setup, term, open);
   return make_tasks(setup, term);
 }
 

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct QuerySetup {
   Trigger trigger;
   bool no_data_epochs = true;
   bool strict = false;
+  bool hashes = false;         ///< the progress has those of output, late rows and state
   std::uint32_t restarts = 0;  ///< how often it may go on from its last decision after a fault
   std::uint32_t quantum = 1;   ///< batches a source task reads a turn: the pool's weight
   ChannelLimits limits;
@@ -32,17 +34,24 @@ struct QuerySetup {
   /// Indices of nodes, in plan order; the late sink last.
   std::vector<std::uint32_t> sources() const;
   std::vector<std::uint32_t> sinks() const;
+  /// True where progress is to have the hash of a node's state.
+  bool hashes_state(const TopologyNode& node) const;
 };
 
 /// Plans the next epoch: a range a source. What they share a lock for, they see in one state.
 std::vector<std::optional<PlannedRange>> plan_sources(const QuerySetup& setup, bool unlimited);
 
-/// Names a source's kind for the checkpoint: "FileSource json" of "FileSource[json readings/]".
-std::string source_kind(const Source& source);
+/// Tells the sources that epochs up to these ends are decided. None: nothing to tell.
+void release_sources(const QuerySetup& setup, const std::vector<Offset>& decided);
+
+/// Which sinks and sources of a query are open, over all its terms: a fault may come between them.
+struct OpenEnds {
+  std::set<std::uint32_t> nodes;
+  bool frozen = false;  ///< the sources' ends, where the trigger asks for it
+};
 
 /// Opens sinks and sources at the term's last decision, commits what is decided, sweeps, and makes
-/// the tasks with their state. Blocking; runs on the I/O pool. `again`: another term of the same
-/// objects after a fault.
-std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, bool again);
+/// the tasks with their state. Blocking; runs on the I/O pool.
+std::vector<std::unique_ptr<Task>> launch(const QuerySetup& setup, Term& term, OpenEnds& open);
 
 }  // namespace libstream

@@ -28,11 +28,13 @@ struct SinkTask::Work {
 };
 
 SinkTask::SinkTask(TaskWiring wiring, const ChannelLimits& limits,
-                   std::shared_ptr<SinkWriter> writer)
+                   std::shared_ptr<SinkWriter> writer, bool hash)
     : wiring_(std::move(wiring)),
       inputs_(wiring_, limits),
       writer_(std::move(writer)),
-      blocking_(writer_->blocking()) {}
+      blocking_(writer_->blocking()) {
+  if (hash) hash_.emplace();
+}
 
 void SinkTask::attach(TaskHost& host) {
   host_ = &host;
@@ -57,6 +59,7 @@ std::shared_ptr<SinkTask::Work> SinkTask::gather_work() {
           break;
         }
         rows_in_ += taken->batch->rows;
+        if (hash_) hash_->add(*taken->batch);
         const auto bytes = taken->batch->bytes();
         work->parts.push_back({taken->channel, bytes, std::move(taken->batch)});
         break;
@@ -98,6 +101,7 @@ void SinkTask::finish(const Work& work) {
   report.epoch = *work.stage;
   report.staged = work.staged;
   report.rows_in = std::exchange(rows_in_, 0);
+  if (hash_) report.hash = hash_->take();
   host_->report(std::move(report));
 }
 

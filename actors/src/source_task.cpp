@@ -160,7 +160,7 @@ void SourceTask::finish_epoch() {
   report.rows_out = outputs_.take_rows();
   report.rows_in = report.source.rows;
   check_source_account(wiring_.name, report);
-  outputs_.broadcast(Barrier{epoch_.start.epoch, epoch_.watermark});
+  outputs_.broadcast(epoch_.barrier);
   host_->report(std::move(report));
 }
 

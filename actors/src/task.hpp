@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fingerprint.hpp"
 #include "inputs.hpp"
 #include "outputs.hpp"
 
@@ -7,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace libstream {
 
@@ -33,8 +35,9 @@ class Task {
 /// an output lacks credit.
 class OperatorTask final : public Task {
  public:
+  /// `hash`: of the restored state, where the reports are to have it.
   OperatorTask(TaskWiring wiring, const ChannelLimits& limits, std::uint32_t key_groups,
-               std::unique_ptr<Operator> op);
+               std::unique_ptr<Operator> op, std::optional<StateHash> hash = std::nullopt);
   void attach(TaskHost& host) override;
   void receive(TaskMessage& message) override;
 
@@ -47,6 +50,7 @@ class OperatorTask final : public Task {
   Inputs inputs_;
   Outputs outputs_;
   std::unique_ptr<Operator> op_;
+  std::optional<StateHash> hash_;
   TaskHost* host_ = nullptr;
   Step step_ = Step::free;  ///< what returned Flow::more
   std::uint32_t channel_ = 0;
@@ -105,7 +109,9 @@ class SourceTask final : public Task {
 /// pool, one job at a time, each with all that waits.
 class SinkTask final : public Task {
  public:
-  SinkTask(TaskWiring wiring, const ChannelLimits& limits, std::shared_ptr<SinkWriter> writer);
+  /// `hash`: the reports are to have that of the rows.
+  SinkTask(TaskWiring wiring, const ChannelLimits& limits, std::shared_ptr<SinkWriter> writer,
+           bool hash = false);
   void attach(TaskHost& host) override;
   void receive(TaskMessage& message) override;
 
@@ -122,6 +128,7 @@ class SinkTask final : public Task {
   TaskHost* host_ = nullptr;
   bool waiting_ = false;
   std::uint64_t rows_in_ = 0;
+  std::optional<RowsHash> hash_;
 };
 
 }  // namespace libstream

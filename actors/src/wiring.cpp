@@ -18,6 +18,8 @@ std::uint32_t connect(TaskWiring& from, TaskWiring& to, std::size_t input) {
 std::vector<TaskWiring> wire(const Topology& topology) {
   std::vector<TaskWiring> tasks;
   std::vector<std::uint32_t> first;  // task 0 of each node
+  const bool per_side = topology.watermark_policy == WatermarkPolicy::per_side;
+  std::uint32_t streams = 0;
   for (std::uint32_t node = 0; node < topology.nodes.size(); ++node) {
     first.push_back(static_cast<std::uint32_t>(tasks.size()));
     for (std::uint32_t i = 0; i < topology.nodes[node].parallelism; ++i) {
@@ -27,8 +29,11 @@ std::vector<TaskWiring> wire(const Topology& topology) {
       task.partition = i;
       task.name = topology.nodes[node].name;
       task.accounts = topology.nodes[node].accounts;
+      task.per_side = per_side;
+      if (per_side && topology.nodes[node].is_watermark) task.stream = streams;
       tasks.push_back(std::move(task));
     }
+    if (topology.nodes[node].is_watermark) ++streams;
   }
   for (const auto& edge : topology.edges) {
     const auto sources = topology.nodes[edge.from].parallelism;

@@ -4,6 +4,7 @@
 
 #include <libstream/topology.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,11 @@ struct TaskWiring {
   TaskId id = 0;
   std::uint32_t node = 0;
   std::uint32_t partition = 0;
-  std::string name;      ///< of the node, for messages
-  bool accounts = true;  ///< its metrics say what became of each row
+  std::string name;       ///< of the node, for messages
+  bool accounts = true;   ///< its metrics say what became of each row
+  bool per_side = false;  ///< the operator is told its inputs' watermarks one by one
+  /// With that, of a watermark operator: its place among these.
+  std::optional<std::uint32_t> stream;
   std::vector<Input> inputs;
   std::vector<Edge> edges;
   std::vector<ChannelEnd> outputs;  ///< by output channel: the receiving end

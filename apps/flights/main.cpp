@@ -1,6 +1,7 @@
 // Delays of New York's departures by hour and airport: files in, files out, exactly once.
 #include "support/command_line.hpp"
 #include "support/progress_printer.hpp"
+#include "support/recording_options.hpp"
 #include "support/run_query.hpp"
 #include "weather.hpp"
 
@@ -32,7 +33,9 @@ struct FlightsOptions {
   bool available_now = false;
   std::uint32_t partitions = SessionOptions{}.partitions;
   std::uint32_t threads = 0;
+  std::int64_t snapshot_epochs = 20;
   std::string progress = "text";
+  RecordingOptions recording;
 };
 
 void declare(CLI::App& app, FlightsOptions& options) {
@@ -69,10 +72,15 @@ void declare(CLI::App& app, FlightsOptions& options) {
   app.add_option("--threads", options.threads, "Threads of the engine; 0: as many as cores")
       ->check(CLI::Range(0U, 1024U))
       ->capture_default_str();
+  app.add_option("--snapshot-epochs", options.snapshot_epochs,
+                 "Epochs between two snapshots of the state")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   app.add_option("--late", options.late, "Directory for rows that came too late");
   app.add_option("--progress", options.progress, "What stderr shows of it")
       ->check(CLI::IsMember({"text", "json", "off"}))
       ->capture_default_str();
+  declare_recording(app, options.recording);
 }
 
 OutputMode mode_of(const FlightsOptions& options) {
@@ -114,6 +122,7 @@ Query start(const DataStream& rows, const FlightsOptions& options) {
   auto writer = rows.write_stream();
   writer.query_name("flights").output_mode(mode_of(options)).trigger(trigger_of(options));
   writer.checkpoint(options.checkpoint);
+  writer.option("snapshotEpochs", options.snapshot_epochs);
   // Files cannot be updated: in the other modes each epoch's files are the rows it changed.
   if (options.mode != "append") writer.option("outputModes", "any");
   writer.json(options.output);
@@ -122,6 +131,7 @@ Query start(const DataStream& rows, const FlightsOptions& options) {
     if (options.mode != "append") late.options.set("outputModes", "any");
     writer.late_rows(std::move(late));
   }
+  apply_recording(options.recording, writer);
   return writer.start();
 }
 

@@ -1,5 +1,7 @@
+#include "checkpoint_command.hpp"
 #include "replay.hpp"
 #include "report.hpp"
+#include "simulate.hpp"
 #include "support/command_line.hpp"
 
 #include <libstream/error.hpp>
@@ -65,7 +67,20 @@ int main(int argc, char** argv) {
   auto& replay = *app.add_subcommand(
       "replay", "Runs recorded scenarios on the engine and compares every epoch with the record");
   declare(replay, command);
-  bool passed = false;
-  const int code = run_program(app, argc, argv, [&] { passed = run_replay(command); });
-  return code == 0 && !passed && replay.parsed() ? static_cast<int>(ExitCode::failed) : code;
+  SimulateCommand simulation;
+  auto& simulate = *app.add_subcommand(
+      "simulate",
+      "Runs queries on one thread and a simulated disk, with crashes and faults from a seed, and "
+      "checks that each row counts exactly once");
+  declare(simulate, simulation);
+  CheckpointCommand looking;
+  auto& checkpoint = *app.add_subcommand("checkpoint", "Looks at a query's checkpoint");
+  declare(checkpoint, looking);
+  bool passed = true;  // also where only help was asked for
+  const int code = run_program(app, argc, argv, [&] {
+    if (replay.parsed()) passed = run_replay(command);
+    if (simulate.parsed()) passed = run_simulate(simulation);
+    if (checkpoint.parsed()) passed = run_checkpoint(looking);
+  });
+  return code == 0 && !passed ? static_cast<int>(ExitCode::failed) : code;
 }

@@ -3,9 +3,11 @@
 #include "scenario_query.hpp"
 
 #include <libstream/checkpoint/term.hpp>
+#include <libstream/environment.hpp>
 #include <libstream/error.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -29,6 +31,20 @@ bool not_provided(const Error& error) {
          (error.error_class().empty() || error.error_class() == "UNSUPPORTED_STREAMING_OPERATOR");
 }
 
+/// A wall clock that stands where the scenario puts it. Durations are real: queries that sleep
+/// wake up.
+class ScenarioClock final : public Clock {
+ public:
+  explicit ScenarioClock(std::int64_t milliseconds) : now_(milliseconds) {}
+  std::int64_t now_milliseconds() override { return now_; }
+  std::int64_t steady_microseconds() override { return system_->steady_microseconds(); }
+  void set(std::int64_t milliseconds) { now_ = milliseconds; }
+
+ private:
+  std::atomic<std::int64_t> now_;
+  std::shared_ptr<Clock> system_ = system_clock();
+};
+
 class Replay {
  public:
   Replay(const Scenario& scenario, const ReplayOptions& options)
@@ -36,11 +52,13 @@ class Replay {
         options_(options),
         inputs_(scenario),
         root_(memory_root()),
-        comparisons_(comparisons(scenario.topology)) {}
+        comparisons_(comparisons(scenario.topology)) {
+    if (scenario.clock) clock_ = std::make_shared<ScenarioClock>(*scenario.clock);
+  }
 
   void run() {
     if (scenario_.rejected) return check_rejected();
-    start(strict_session());
+    start(usual_session());
     for (std::size_t i = 0; i < scenario_.steps.size(); ++i) {
       const auto& step = scenario_.steps[i];
       if (options_.restart_everywhere && i > 0 && !step.restart) restart_unseen(i);
@@ -58,12 +76,19 @@ class Replay {
     options.partitions =
         options_.partitions != 0 ? options_.partitions : scenario_.partitions.value_or(3);
     options.strict = strict;
+    if (clock_) options.environment.clock = clock_;
     return std::make_unique<Session>(std::move(options));
   }
   Session& strict_session() {
     if (!strict_) strict_ = session(true);
     return *strict_;
   }
+  Session& lasting_session() {
+    if (!lasting_) lasting_ = session(false);
+    return *lasting_;
+  }
+  /// Timeouts by the clock make epochs at every trigger in strict mode, which come when they like.
+  Session& usual_session() { return clock_ ? lasting_session() : strict_session(); }
 
   void start(Session& session) {
     seen_ = 0;
@@ -102,19 +127,19 @@ class Replay {
     query_->stop();
     const bool forgets = decided_ && steps_named(scenario_.topology, "with_watermark") > 1 &&
                          scenario_.watermark_policy == "min";
-    if (forgets && !lasting_) lasting_ = session(false);
-    start(forgets ? *lasting_ : strict_session());
+    start(forgets ? lasting_session() : usual_session());
     query_->process_all_available();
     compare({});
   }
 
   void run_step(const ScenarioStep& step) {
+    if (step.restart) query_->stop();
+    if (step.clock) clock_->set(*step.clock);
+    if (!step.add.empty()) inputs_.add(step.add);
     if (step.restart) {
-      query_->stop();
-      start(strict_session());
+      start(usual_session());
       decided_ = false;
     }
-    if (!step.add.empty()) inputs_.add(step.add);
     if (!step.fails) {
       query_->process_all_available();
       return compare(step.epochs);
@@ -235,6 +260,7 @@ class Replay {
   const ReplayOptions& options_;
   ScenarioInputs inputs_;
   MemoryTable table_;
+  std::shared_ptr<ScenarioClock> clock_;  ///< null: the system's
   std::shared_ptr<CheckpointRoot> root_;
   std::map<std::string, ColumnComparison> comparisons_;
   std::unique_ptr<Session> strict_;

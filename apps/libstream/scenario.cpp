@@ -56,8 +56,9 @@ ExpectedEpoch epoch_of(const json::object& object) {
 }
 
 ScenarioStep step_of(const json::object& object) {
-  check_keys(object, {"add", "restart", "expect", "fail"}, "a step");
+  check_keys(object, {"add", "clock", "restart", "expect", "fail"}, "a step");
   ScenarioStep step;
+  step.clock = number_of(object, "clock");
   if (const auto* add = object.if_contains("add")) {
     for (const auto& entry : add->as_object()) {
       step.add[std::string(entry.key())] = entry.value().as_array();
@@ -72,7 +73,8 @@ ScenarioStep step_of(const json::object& object) {
 }
 
 void read_conf(const json::object& conf, Scenario& scenario) {
-  check_keys(conf, {"shuffle_partitions", "no_data_batches", "watermark_policy"}, "conf");
+  check_keys(conf, {"clock", "shuffle_partitions", "no_data_batches", "watermark_policy"}, "conf");
+  scenario.clock = number_of(conf, "clock");
   if (const auto partitions = number_of(conf, "shuffle_partitions")) {
     scenario.partitions = static_cast<std::uint32_t>(*partitions);
   }
@@ -111,6 +113,15 @@ Scenario scenario_of(const json::object& object) {
   }
   if (const auto* steps = object.if_contains("steps")) {
     for (const auto& step : steps->as_array()) scenario.steps.push_back(step_of(step.as_object()));
+  }
+  std::int64_t time = scenario.clock.value_or(0);
+  for (const auto& step : scenario.steps) {
+    if (!step.clock) continue;
+    if (!scenario.clock || *step.clock < time) {
+      throw Error(ErrorCode::invalid_argument,
+                  "a step sets the clock, which conf must start, and which goes forward only");
+    }
+    time = *step.clock;
   }
   scenario.rejected = object.contains("rejected");
   if (scenario.rejected == !scenario.steps.empty()) {

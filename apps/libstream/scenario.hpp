@@ -32,7 +32,8 @@ struct ExpectedEpoch {
 struct ScenarioStep {
   std::map<std::string, boost::json::array> add;  ///< rows by stream, all in one epoch
   bool restart = false;
-  bool fails = false;  ///< the query must end with an error
+  std::optional<std::int64_t> clock;  ///< ms since 1970: what the clock shows from here on
+  bool fails = false;                 ///< the query must end with an error
   std::vector<ExpectedEpoch> epochs;
 };
 
@@ -44,6 +45,7 @@ struct Scenario {
   boost::json::value topology;
   OutputMode mode = OutputMode::append;
   std::optional<std::uint32_t> partitions;
+  std::optional<std::int64_t> clock;  ///< ms since 1970; the clock then stands where steps put it
   bool no_data_epochs = true;
   std::string watermark_policy = "min";
   std::vector<std::string> columns;

@@ -110,7 +110,7 @@ std::optional<PlannedRange> EventSource::plan(bool unlimited) {
   if (options_.events > 0) {
     const std::uint64_t left = options_.events - std::min(planned_, options_.events);
     count = unlimited ? left : std::min(count, left);
-  } else if (meter_->cpu_so_far() >= options_.cpu_seconds) {
+  } else if (!meter_->wants_more(planned_, count, options_.cpu_seconds)) {
     count = 0;
   }
   if (count == 0) return std::nullopt;

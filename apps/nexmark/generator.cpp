@@ -108,10 +108,10 @@ class Builders final {
 }  // namespace
 
 struct Generator::Columns {
-  Columns(std::uint64_t rounds, std::uint64_t bids)
-      : persons(person_schema(), rounds),
-        auctions(auction_schema(), 3 * rounds),
-        bid_columns(bid_schema(), bids) {}
+  Columns(std::uint64_t first, std::uint64_t count)
+      : persons(person_schema(), rows(EventKind::person, first, count)),
+        auctions(auction_schema(), rows(EventKind::auction, first, count)),
+        bid_columns(bid_schema(), rows(EventKind::bid, first, count)) {}
   Builders persons;
   Builders auctions;
   Builders bid_columns;
@@ -187,26 +187,57 @@ std::int64_t Generator::span_microseconds(std::uint64_t events) const {
   return std::llround(static_cast<double>(events) * (1e6 / options_.events_per_second));
 }
 
-std::uint64_t Generator::bids(std::uint64_t first, std::uint64_t count) {
-  const auto before = [](std::uint64_t id) {
+Schema Generator::schema(EventKind kind) {
+  if (kind == EventKind::person) return person_schema();
+  return kind == EventKind::auction ? auction_schema() : bid_schema();
+}
+
+EventKind Generator::kind_of(std::uint64_t id) {
+  const std::uint64_t place = id % group;
+  if (place >= 4) return EventKind::bid;
+  return place > 0 ? EventKind::auction : EventKind::person;
+}
+
+std::uint64_t Generator::rows(EventKind kind, std::uint64_t first, std::uint64_t count) {
+  // Of a group the person comes first, then three auctions, then the bids.
+  const auto before = [kind](std::uint64_t id) -> std::uint64_t {
     const std::uint64_t place = id % group;
-    return id / group * bids_per_group + (place > 4 ? place - 4 : 0);
+    switch (kind) {
+      case EventKind::person:
+        return id / group + std::min<std::uint64_t>(place, 1);
+      case EventKind::auction:
+        return id / group * 3 + (place > 1 ? std::min<std::uint64_t>(place - 1, 3) : 0);
+      case EventKind::bid:
+        return id / group * bids_per_group + (place > 4 ? place - 4 : 0);
+    }
+    return 0;
   };
   return before(first + 2 + count) - before(first + 2);
 }
 
+void Generator::add(std::uint64_t id, EventKind kind, Columns& columns) const {
+  if (kind == EventKind::bid) return add_bid(id, columns);
+  if (kind == EventKind::auction) return add_auction(id, columns);
+  add_person(id, columns);
+}
+
 Events Generator::generate(std::uint64_t first, std::uint64_t count) const {
-  Columns columns(count / group + 1, bids(first, count));
+  Columns columns(first, count);
+  for (std::uint64_t id = first + 2; id < first + 2 + count; ++id) add(id, kind_of(id), columns);
+  return finish(columns);
+}
+
+BatchPtr Generator::generate(std::uint64_t first, std::uint64_t count, EventKind kind) const {
+  Columns columns(first, count);
   for (std::uint64_t id = first + 2; id < first + 2 + count; ++id) {
-    const std::uint64_t place = id % group;
-    if (place >= 4) {
-      add_bid(id, columns);
-    } else if (place > 0) {
-      add_auction(id, columns);
-    } else {
-      add_person(id, columns);
-    }
+    if (kind_of(id) == kind) add(id, kind, columns);
   }
+  const Events events = finish(columns);
+  if (kind == EventKind::person) return events.persons;
+  return kind == EventKind::auction ? events.auctions : events.bids;
+}
+
+Events Generator::finish(Columns& columns) const {
   // Channels and extras point into bytes of the generator.
   for (const std::size_t column : {3, 4}) columns.bid_columns[column].keep_alive(texts_);
   columns.bid_columns[6].keep_alive(letters_);

@@ -18,6 +18,8 @@ struct GeneratorOptions {
   std::uint64_t even_auctions = 0;
 };
 
+enum class EventKind : std::uint8_t { person, auction, bid };
+
 /// Persons, auctions and bids of a run of events; nullptr where there are none.
 struct Events {
   BatchPtr persons;
@@ -38,16 +40,25 @@ class Generator final {
   static Schema person_schema();
   static Schema auction_schema();
   static Schema bid_schema();
+  static Schema schema(EventKind kind);
 
   /// Events [first, first + count), first = 0 being event id 2 as in the original.
   Events generate(std::uint64_t first, std::uint64_t count) const;
-  /// Bids among them.
-  static std::uint64_t bids(std::uint64_t first, std::uint64_t count);
+  /// Those of one kind alone.
+  BatchPtr generate(std::uint64_t first, std::uint64_t count, EventKind kind) const;
+  /// How many there are of a kind among them.
+  static std::uint64_t rows(EventKind kind, std::uint64_t first, std::uint64_t count);
+  static std::uint64_t bids(std::uint64_t first, std::uint64_t count) {
+    return rows(EventKind::bid, first, count);
+  }
   /// µs of event time that `events` events take.
   std::int64_t span_microseconds(std::uint64_t events) const;
 
  private:
   struct Columns;
+  static EventKind kind_of(std::uint64_t id);
+  void add(std::uint64_t id, EventKind kind, Columns& columns) const;
+  Events finish(Columns& columns) const;
   std::int64_t milliseconds(std::uint64_t id) const;
   void add_person(std::uint64_t id, Columns& columns) const;
   void add_auction(std::uint64_t id, Columns& columns) const;

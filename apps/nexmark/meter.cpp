@@ -40,6 +40,14 @@ void Meter::stop() {
   last_ = now();
 }
 
+bool Meter::wants_more(std::uint64_t planned, std::uint64_t step, double limit) {
+  const std::lock_guard lock(mutex_);
+  if (planned < granted_) return true;
+  if (started_ && now().cpu - first_.cpu >= limit) return false;
+  granted_ = planned + step;
+  return true;
+}
+
 double Meter::cpu_so_far() const {
   const std::lock_guard lock(mutex_);
   return started_ ? now().cpu - first_.cpu : 0;

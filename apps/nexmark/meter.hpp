@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 
 namespace libstream::apps {
@@ -14,8 +15,10 @@ class Meter final {
  public:
   void start();  ///< the first call counts
   void stop();   ///< the last call counts
-  /// CPU since the start; 0 before it.
-  double cpu_so_far() const;
+  /// Whether to read another `step` events behind the first `planned`: until `limit` CPU seconds
+  /// are used. Sources that read the same events get the same answers.
+  bool wants_more(std::uint64_t planned, std::uint64_t step, double limit);
+  double cpu_so_far() const;  ///< from the first read to now
   double cpu_seconds() const;
   double seconds() const;
 
@@ -28,6 +31,7 @@ class Meter final {
 
   mutable std::mutex mutex_;
   bool started_ = false;
+  std::uint64_t granted_ = 0;  ///< events
   Moment first_;
   Moment last_;
 };

@@ -1,5 +1,8 @@
 #include "oracle.hpp"
 
+#include "join_oracle.hpp"
+#include "oracle_lines.hpp"
+
 #include <libstream/column.hpp>
 #include <libstream/error.hpp>
 
@@ -20,60 +23,12 @@ constexpr std::int64_t second = 1'000'000;
 constexpr std::int64_t day = 86'400 * second;
 constexpr std::int64_t watermark_delay = 4 * second;
 
-using Lines = std::vector<std::string>;
-
 struct Bid {
   std::int64_t auction, bidder, price;
   std::string channel;
   std::int64_t time;
   std::string line;  ///< all columns, where asked for
 };
-
-std::string cell(const Column& column, std::size_t row) {
-  if (column.is_null(row)) return "null";
-  switch (column.type().id()) {
-    case TypeId::bigint:
-    case TypeId::timestamp:
-      return std::to_string(column.values<std::int64_t>()[row]);
-    case TypeId::integer:
-    case TypeId::date:
-      return std::to_string(column.values<std::int32_t>()[row]);
-    case TypeId::string:
-      return std::string(column.string(row));
-    case TypeId::float64: {
-      char text[32];
-      std::snprintf(text, sizeof text, "%.17g", column.values<double>()[row]);
-      return text;
-    }
-    default:
-      throw Error(ErrorCode::unsupported,
-                  "the oracle reads no columns of type " + column.type().to_string());
-  }
-}
-
-std::string line_of(const Batch& batch, std::size_t row, std::size_t begin = 0,
-                    std::size_t end = ~std::size_t{0}) {
-  std::string line;
-  for (std::size_t c = begin; c < std::min(end, batch.columns.size()); ++c) {
-    line += cell(*batch.columns[c], row) + "|";
-  }
-  return line;
-}
-
-template <class... Parts>
-std::string join(const Parts&... parts) {
-  std::string line;
-  const auto add = [&](const auto& part) {
-    if constexpr (std::is_convertible_v<decltype(part), std::string>) {
-      line += part;
-    } else {
-      line += std::to_string(part);
-    }
-    line += "|";
-  };
-  (add(parts), ...);
-  return line;
-}
 
 std::vector<Bid> bids_of(const Supply& supply, std::uint64_t events, bool with_lines) {
   std::vector<Bid> bids;
@@ -249,18 +204,6 @@ Lines lines_of(const CollectedRows& rows, std::size_t keys) {
   return lines;
 }
 
-std::string compare(Lines expected, Lines got) {
-  std::sort(expected.begin(), expected.end());
-  std::sort(got.begin(), got.end());
-  if (expected.empty()) return "the oracle expects no row: too few events to check anything";
-  const auto at = std::mismatch(expected.begin(), expected.end(), got.begin(), got.end());
-  if (at.first == expected.end() && at.second == got.end()) return "";
-  return std::to_string(expected.size()) + " rows expected, " + std::to_string(got.size()) +
-         " got; the first difference: expected " +
-         (at.first == expected.end() ? "no more" : *at.first) + ", got " +
-         (at.second == got.end() ? "no more" : *at.second);
-}
-
 /// Bids of each bidder, however they are spread over windows of processing time: those depend on
 /// when the query ran.
 std::string processing_time_windows(const std::vector<Bid>& bids, const CollectedRows& rows) {
@@ -326,8 +269,13 @@ void CollectedRows::add(const std::vector<BatchPtr>& batches) {
   batches_.insert(batches_.end(), batches.begin(), batches.end());
 }
 
-std::string difference(const std::string& query, const Supply& supply, std::uint64_t events,
+std::string difference(const std::string& query, const Supplies& supplies, std::uint64_t events,
                        const CollectedRows& rows) {
+  if (const auto lines = joined_lines(query, supplies, events)) {
+    return compare(*lines, lines_of(rows, 0));
+  }
+  if (query == "q9") return winning_bids(supplies, events, rows);
+  const Supply& supply = *supplies.at("bids");
   const auto bids = bids_of(supply, events, query == "q18" || query == "q19");
   if (query == "q5") return compare(hot_items(bids), lines_of(rows, 0));
   if (query == "q7") return compare(highest_bids(bids, supply, events), lines_of(rows, 0));

@@ -21,10 +21,10 @@ class CollectedRows final {
   std::vector<BatchPtr> batches_;
 };
 
-/// Works the query out over the first `events` events of the supply with sorted vectors and maps,
+/// Works the query out over the first `events` events of its streams with sorted vectors and maps,
 /// and compares: an empty text, or the first difference. Knows the windows that a watermark of the
-/// last bid's time less the delay leaves open. Throws Error where the query has no oracle.
-std::string difference(const std::string& query, const Supply& supply, std::uint64_t events,
+/// last event's time less the delay leaves open. Throws Error where the query has no oracle.
+std::string difference(const std::string& query, const Supplies& supplies, std::uint64_t events,
                        const CollectedRows& rows);
 
 }  // namespace libstream::apps

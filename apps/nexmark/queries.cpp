@@ -1,5 +1,6 @@
 #include "queries.hpp"
 
+#include "join_queries.hpp"
 #include "static_queries.hpp"
 
 #include <libstream/error.hpp>
@@ -12,7 +13,12 @@
 namespace libstream::apps {
 namespace {
 
-using Make = std::function<NexmarkQuery(const DataStream&)>;
+using Streams = std::vector<DataStream>;
+
+struct Known {
+  std::vector<std::string> streams;
+  std::function<NexmarkQuery(const Streams&)> make;
+};
 
 /// The delay of the original's watermark.
 DataStream with_event_time(const DataStream& bids) {
@@ -137,15 +143,44 @@ NexmarkQuery word_count(const DataStream& words) {
   return {words.group_by("word").count(), OutputMode::update};
 }
 
-const std::map<std::string, Make>& queries() {
-  static const std::map<std::string, Make> map = {{"q0", q0},   {"q1", q1},
-                                                  {"q2", q2},   {"q5", q5},
-                                                  {"q7", q7},   {"q11", q11},
-                                                  {"q12", q12}, {"q13", side_input},
-                                                  {"q15", q15}, {"q16", q16},
-                                                  {"q17", q17}, {"q18", q18},
-                                                  {"q19", q19}, {"wordcount", word_count}};
+Known over(const std::string& stream, NexmarkQuery (*make)(const DataStream&)) {
+  return {{stream}, [make](const Streams& streams) { return make(streams[0]); }};
+}
+
+Known joined(const std::string& left, const std::string& right,
+             DataStream (*make)(const DataStream&, const DataStream&)) {
+  return {{left, right},
+          [make](const Streams& streams) { return NexmarkQuery{make(streams[0], streams[1])}; }};
+}
+
+const std::map<std::string, Known>& queries() {
+  static const std::map<std::string, Known> map = {
+      {"q0", over("bids", q0)},
+      {"q1", over("bids", q1)},
+      {"q2", over("bids", q2)},
+      {"q3", joined("auctions", "persons", q3)},
+      {"q5", over("bids", q5)},
+      {"q7", over("bids", q7)},
+      {"q8", joined("persons", "auctions", q8)},
+      {"q9", joined("auctions", "bids", q9)},
+      {"q11", over("bids", q11)},
+      {"q12", over("bids", q12)},
+      {"q13", over("bids", side_input)},
+      {"q15", over("bids", q15)},
+      {"q16", over("bids", q16)},
+      {"q17", over("bids", q17)},
+      {"q18", over("bids", q18)},
+      {"q19", over("bids", q19)},
+      {"q20", joined("bids", "auctions", q20)},
+      {"wordcount", over("words", word_count)},
+  };
   return map;
+}
+
+const Known& known(const std::string& name) {
+  const auto found = queries().find(name);
+  LIBSTREAM_ASSERT(found != queries().end(), "a query that is named is known: " + name);
+  return found->second;
 }
 
 }  // namespace
@@ -153,18 +188,23 @@ const std::map<std::string, Make>& queries() {
 const std::vector<std::string>& query_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
-    for (const auto& [name, make] : queries()) list.push_back(name);
+    for (const auto& [name, query] : queries()) list.push_back(name);
     return list;
   }();
   return names;
 }
 
-NexmarkQuery query_of(const std::string& name, const DataStream& input) {
-  const auto found = queries().find(name);
-  LIBSTREAM_ASSERT(found != queries().end(), "a query that is named is known: " + name);
-  return found->second(input);
+const std::vector<std::string>& streams_of(const std::string& name) { return known(name).streams; }
+
+NexmarkQuery query_of(const std::string& name,
+                      const std::function<DataStream(const std::string&)>& read) {
+  Streams streams;
+  for (const auto& stream : known(name).streams) streams.push_back(read(stream));
+  return known(name).make(streams);
 }
 
-bool needs_distinct_events(const std::string& name) { return name == "q18" || name == "q19"; }
+bool needs_distinct_events(const std::string& name) {
+  return name == "q3" || name == "q9" || name == "q18" || name == "q19" || name == "q20";
+}
 
 }  // namespace libstream::apps

@@ -2,6 +2,7 @@
 
 #include <libstream/libstream.hpp>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@ struct NexmarkQuery {
   DataStream stream;
   OutputMode mode = OutputMode::append;
 };
-/// A query of the benchmark over its input: bids, or words for "wordcount".
-NexmarkQuery query_of(const std::string& name, const DataStream& input);
+/// The streams that a query reads, by their names in Supplies.
+const std::vector<std::string>& streams_of(const std::string& name);
+/// A query of the benchmark over its streams, which `read` gives by their names.
+NexmarkQuery query_of(const std::string& name,
+                      const std::function<DataStream(const std::string& stream)>& read);
 
 /// Queries whose state grows with the events: measured over distinct ones, not over a pool that
 /// comes round again.

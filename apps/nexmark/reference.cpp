@@ -1,5 +1,6 @@
 #include "reference.hpp"
 
+#include "join_loops.hpp"
 #include "meter.hpp"
 #include "query_loops.hpp"
 #include "static_queries.hpp"
@@ -11,6 +12,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace libstream::apps {
 namespace {
@@ -142,12 +146,52 @@ Loop loop_of(std::string_view query, std::size_t vocabulary) {
   return stateful_loop(query);
 }
 
+/// Batches of all streams, those of the same events one after the other.
+struct Sequence {
+  std::vector<std::pair<std::string, BatchPtr>> batches;
+  std::uint64_t events = 0;
+};
+
+Sequence in_sequence(const Supplies& supplies) {
+  Sequence all;
+  std::uint64_t least = ~std::uint64_t{0}, most = 0;  // of the streams: a batch's events, and all
+  for (const auto& [stream, supply] : supplies) {
+    least = std::min(least, supply->events_per_batch());
+    most = std::max(most, supply->samples() * supply->events_per_batch());
+  }
+  for (std::uint64_t event = 0; event < most; event += least) {
+    for (const auto& [stream, supply] : supplies) {
+      const auto number = event / supply->events_per_batch();
+      if (event % supply->events_per_batch() != 0 || number >= supply->samples()) continue;
+      all.batches.emplace_back(stream, supply->sample(number));
+    }
+  }
+  all.events = most;
+  return all;
+}
+
+std::optional<double> join_reference_rate(std::string_view query, const Supplies& supplies) {
+  if (!join_loop(query)) return std::nullopt;
+  const Sequence all = in_sequence(supplies);
+  double best = 0;
+  const double begin = thread_cpu_seconds();
+  for (double now = begin; now < begin + measured_seconds;) {
+    const JoinLoop loop = join_loop(query);  // With tables as they grow: no row comes twice.
+    const double before = thread_cpu_seconds();
+    for (const auto& [stream, batch] : all.batches) loop(stream, *batch);
+    now = thread_cpu_seconds();
+    if (now > before) best = std::max(best, static_cast<double>(all.events) / (now - before));
+  }
+  return best;
+}
+
 }  // namespace
 
-std::optional<double> reference_rate(std::string_view query, const Supply& supply,
+std::optional<double> reference_rate(std::string_view query, const Supplies& supplies,
                                      std::size_t vocabulary) {
   Loop loop = loop_of(query, vocabulary);
-  if (!loop) return std::nullopt;
+  if (!loop) return join_reference_rate(query, supplies);
+  const Supply& supply = *supplies.begin()->second;
   const auto events = static_cast<double>(supply.samples() * supply.events_per_batch());
   double best = 0;
   const double begin = thread_cpu_seconds();

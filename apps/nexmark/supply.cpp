@@ -9,21 +9,27 @@ namespace {
 
 constexpr std::uint64_t sample_batches = 64;  ///< of the bare loops over generated input
 
-class GeneratedBids final : public Supply {
+class GeneratedEvents final : public Supply {
  public:
-  explicit GeneratedBids(GeneratorOptions options) : generator_(options) {}
-  Schema schema() const override { return Generator::bid_schema(); }
-  // 89 rounds of 50 events: 4,094 bids, the number of rows the engine likes.
-  std::uint64_t events_per_batch() const override { return 89 * Generator::group; }
-  std::uint64_t rows(std::uint64_t events) const override { return Generator::bids(0, events); }
+  GeneratedEvents(EventKind kind, GeneratorOptions options) : kind_(kind), generator_(options) {}
+  Schema schema() const override { return Generator::schema(kind_); }
+  // 89 rounds of 50 events: 4,094 bids, the number of rows the engine likes. Fifteen times as many
+  // events have 4,005 auctions.
+  std::uint64_t events_per_batch() const override {
+    return (kind_ == EventKind::bid ? 1 : 15) * 89 * Generator::group;
+  }
+  std::uint64_t rows(std::uint64_t events) const override {
+    return Generator::rows(kind_, 0, events);
+  }
   BatchPtr batch(std::uint64_t number) const override {
-    return generator_.generate(number * events_per_batch(), events_per_batch()).bids;
+    return generator_.generate(number * events_per_batch(), events_per_batch(), kind_);
   }
   std::uint64_t samples() const override { return sample_batches; }
   BatchPtr sample(std::uint64_t number) const override { return batch(number); }
   const Generator& generator() const { return generator_; }
 
  private:
+  EventKind kind_;
   Generator generator_;
 };
 
@@ -46,13 +52,14 @@ class GeneratedWords final : public Supply {
 /// Cycles the first batches of another supply.
 class Pool final : public Supply {
  public:
-  /// `time_column` -1: no event time. At least `events` events and `pool_bytes` bytes.
-  Pool(const Supply& origin, std::uint64_t events, int time_column)
-      : schema_(origin.schema()),
-        events_per_batch_(origin.events_per_batch()),
-        time_column_(time_column) {
+  /// At least so many bytes, and so many events.
+  Pool(const Supply& origin, std::size_t least_bytes, std::uint64_t events)
+      : schema_(origin.schema()), events_per_batch_(origin.events_per_batch()) {
+    for (std::size_t i = 0; i < schema_.size(); ++i) {
+      if (schema_[i].type.id() == TypeId::timestamp) time_columns_.push_back(i);
+    }
     std::size_t bytes = 0;
-    while (bytes < pool_bytes || batches_.size() * events_per_batch_ < events) {
+    while (bytes < least_bytes || batches_.size() * events_per_batch_ < events) {
       BatchPtr batch = origin.batch(batches_.size());
       bytes += row_bytes(*batch);
       batches_.push_back(std::move(batch));
@@ -72,9 +79,8 @@ class Pool final : public Supply {
     const Batch& original = *batches_[number % batches_.size()];
     const auto cycle = static_cast<std::int64_t>(number / batches_.size());
     std::vector<ColumnPtr> columns = original.columns;
-    if (time_column_ >= 0) {
-      ColumnPtr& column = columns[static_cast<std::size_t>(time_column_)];
-      column = shifted(*column, cycle * cycle_microseconds_);
+    for (const std::size_t i : time_columns_) {
+      columns[i] = shifted(*columns[i], cycle * cycle_microseconds_);
     }
     return make_batch(std::move(columns), original.rows);
   }
@@ -97,7 +103,7 @@ class Pool final : public Supply {
 
   Schema schema_;
   std::uint64_t events_per_batch_;
-  int time_column_;
+  std::vector<std::size_t> time_columns_;
   std::int64_t cycle_microseconds_ = 0;
   std::vector<BatchPtr> batches_;
   std::vector<std::uint64_t> rows_;
@@ -105,21 +111,25 @@ class Pool final : public Supply {
 
 }  // namespace
 
-std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,
-                                   std::uint64_t distinct) {
-  auto generated = std::make_unique<GeneratedBids>(options);
+std::unique_ptr<Supply> event_supply(EventKind kind, GeneratorOptions options, bool generate,
+                                     std::uint64_t distinct) {
+  auto generated = std::make_unique<GeneratedEvents>(kind, options);
   if (generate) return generated;
-  const auto time = generated->schema().find("dateTime");
-  auto pool = std::make_unique<Pool>(*generated, distinct, static_cast<int>(*time));
+  auto pool = std::make_unique<Pool>(*generated, distinct == 0 ? pool_bytes : 0, distinct);
   pool->set_cycle(generated->generator().span_microseconds(pool->events()));
   return pool;
+}
+
+std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,
+                                   std::uint64_t distinct) {
+  return event_supply(EventKind::bid, options, generate, distinct);
 }
 
 std::unique_ptr<Supply> word_supply(std::uint64_t seed, std::size_t vocabulary, bool generate) {
   auto generated = std::make_unique<GeneratedWords>(seed, vocabulary);
   if (generate) return generated;
   // Enough words for most of the vocabulary to occur.
-  return std::make_unique<Pool>(*generated, 8 * vocabulary, -1);
+  return std::make_unique<Pool>(*generated, pool_bytes, 8 * vocabulary);
 }
 
 }  // namespace libstream::apps

@@ -6,7 +6,9 @@
 #include <libstream/batch.hpp>
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace libstream::apps {
@@ -25,12 +27,18 @@ class Supply {
   virtual BatchPtr sample(std::uint64_t number) const = 0;
 };
 
-/// What is handed on again and again when the generator is not in the loop, at least.
+/// The streams of a query by their names: "persons", "auctions", "bids", "words".
+using Supplies = std::map<std::string, std::shared_ptr<const Supply>>;
+
+/// What is handed on again and again when the generator is not in the loop, at least, unless a
+/// number of events is asked for.
 inline constexpr std::size_t pool_bytes = std::size_t{64} << 20;
 
-/// Bids. `generate`: made when asked for (with the persons and auctions among them, which no query
-/// here reads); else made once, and cycled with their event time shifted on.
-/// `distinct`: events that are made before any comes again, at least.
+/// Persons, auctions or bids. `generate`: made when asked for; else made once, and cycled with
+/// their event time shifted on. `distinct`: events that are made before any comes again, whole
+/// batches of them; 0: as many as fill the pool. Streams of one query have the same.
+std::unique_ptr<Supply> event_supply(EventKind kind, GeneratorOptions options, bool generate,
+                                     std::uint64_t distinct = 0);
 std::unique_ptr<Supply> bid_supply(GeneratorOptions options, bool generate,
                                    std::uint64_t distinct = 0);
 std::unique_ptr<Supply> word_supply(std::uint64_t seed, std::size_t vocabulary, bool generate);

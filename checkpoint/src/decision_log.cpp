@@ -66,8 +66,7 @@ std::vector<StoredEntry> DecisionLog::read() {
                   "and an empty output");
 }
 
-/// False where entries are missing behind the oldest decision: removed while they were read, or
-/// lost.
+/// False where entries are missing that must be there: removed while they were read, or lost.
 bool DecisionLog::try_read(std::vector<StoredEntry>& entries) {
   const auto found = indexes();
   std::string after = "before any epoch";
@@ -90,20 +89,17 @@ bool DecisionLog::try_read(std::vector<StoredEntry>& entries) {
   if (term_ > 0 && (entries.empty() || entries.front().index != 0)) {
     return false;
   }
-  const auto is_open = [](const StoredEntry& stored) {
-    return std::holds_alternative<OpenEntry>(stored.entry);
-  };
-  const auto first = std::ranges::find_if_not(entries, is_open);
-  if (first == entries.end()) {
-    return entries.size() == term_;
-  }
-  auto expected = first->index;
-  for (auto it = first; it != entries.end(); ++it, ++expected) {
-    if (it->index != expected) {
-      return false;
+  // Clean-up removes the oldest first, but a power cut may bring any of those back; so it is the
+  // dense end that counts, and it has a decision if there ever was one. What else a restart needs
+  // it asks for by epoch.
+  auto expected = term_;
+  for (auto it = entries.rbegin(); it != entries.rend() && it->index + 1 == expected; ++it) {
+    --expected;
+    if (std::holds_alternative<EpochEntry>(it->entry)) {
+      return true;
     }
   }
-  return expected == term_;
+  return entries.size() == term_;
 }
 
 void DecisionLog::append(StoredEntry entry) {

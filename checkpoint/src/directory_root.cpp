@@ -1,10 +1,11 @@
+#include "object_files.hpp"
 #include "object_name.hpp"
 #include "root_lock.hpp"
 
 #include <libstream/checkpoint/term.hpp>
+#include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <memory>
@@ -22,7 +23,8 @@ constexpr auto temporary_directory = ".tmp";
 constexpr auto lock_name = ".lock";
 
 /// Roots on which an fsync failed. What the page cache shows of them may never have reached the
-/// disk, and only a new process can tell; hence one set for the whole process.
+/// disk, and only a new process can tell; hence one set for the whole process, and one a root
+/// where processes are simulated.
 class PoisonedRoots final {
  public:
   void add(const std::string& path) {
@@ -33,8 +35,8 @@ class PoisonedRoots final {
     const std::lock_guard lock(mutex_);
     return paths_.contains(path);
   }
-  static PoisonedRoots& of_process() {
-    static PoisonedRoots roots;
+  static std::shared_ptr<PoisonedRoots> of_process() {
+    static const auto roots = std::make_shared<PoisonedRoots>();
     return roots;
   }
 
@@ -57,11 +59,17 @@ std::string absolute(const std::string& path) {
 
 class DirectoryRoot final : public CheckpointRoot {
  public:
-  DirectoryRoot(const std::string& path, std::shared_ptr<FileSystem> files)
-      : path_(absolute(path)), files_(std::move(files)) {
+  /// `local`: on the disk of this machine, where there are locks and modes.
+  DirectoryRoot(const std::string& path, std::shared_ptr<FileSystem> files, std::string holder,
+                bool local)
+      : path_(absolute(path)),
+        files_(std::move(files)),
+        holder_(std::move(holder)),
+        local_(local),
+        poisoned_(local ? PoisonedRoots::of_process() : std::make_shared<PoisonedRoots>()) {
     check_poison();
     create_directory(path_);
-    lock_ = std::make_unique<checkpoint::RootLock>(path_, path_ + "/" + lock_name);
+    if (local_) lock_ = std::make_unique<checkpoint::RootLock>(path_, path_ + "/" + lock_name);
     const auto temporary = path_ + "/" + temporary_directory;
     create_directory(temporary);
     // Left by a crash: nobody but the holder of the lock writes here.
@@ -78,8 +86,8 @@ class DirectoryRoot final : public CheckpointRoot {
     check_poison();
     const auto target = path_ + "/" + name;
     create_directory(parent(target));
-    const auto temporary = path_ + "/" + temporary_directory + "/" + std::to_string(::getpid()) +
-                           "-" + std::to_string(temporaries_.fetch_add(1));
+    const auto temporary = path_ + "/" + temporary_directory + "/" + holder_ + "-" +
+                           std::to_string(temporaries_.fetch_add(1));
     const bool created = write_and_link(temporary, target, bytes);
     // Also where the name is taken: whoever reads it next must find it durable.
     sync_directory(parent(target));
@@ -89,29 +97,12 @@ class DirectoryRoot final : public CheckpointRoot {
   std::optional<std::string> read(const std::string& name) override {
     checkpoint::check_object_name(name);
     check_poison();
-    const auto target = path_ + "/" + name;
-    if (!files_->status(target)) {
-      return std::nullopt;
-    }
-    try {
-      return files_->read(target);
-    } catch (const Error&) {
-      if (!files_->status(target)) {
-        return std::nullopt;  // removed in between
-      }
-      throw;
-    }
+    return checkpoint::read_object(*files_, path_ + "/" + name);
   }
 
   std::vector<std::string> list(const std::string& prefix) override {
     check_poison();
-    const auto slash = prefix.rfind('/');
-    const auto folder = slash == std::string::npos ? std::string{} : prefix.substr(0, slash + 1);
-    std::vector<std::string> names;
-    gather(folder, names);
-    std::erase_if(names, [&](const std::string& name) { return !name.starts_with(prefix); });
-    std::ranges::sort(names);
-    return names;
+    return checkpoint::list_objects(*files_, path_, prefix);
   }
 
   void remove(const std::string& name) override {
@@ -124,7 +115,7 @@ class DirectoryRoot final : public CheckpointRoot {
 
  private:
   void check_poison() const {
-    if (PoisonedRoots::of_process().contains(path_)) {
+    if (poisoned_->contains(path_)) {
       throw Error(ErrorCode::io, "a write to the checkpoint " + path_ +
                                      " did not reach the disk; check the disk, then start the "
                                      "process again");
@@ -137,7 +128,7 @@ class DirectoryRoot final : public CheckpointRoot {
     try {
       sync();
     } catch (const Error&) {
-      PoisonedRoots::of_process().add(path_);
+      poisoned_->add(path_);
       throw;
     }
   }
@@ -147,24 +138,36 @@ class DirectoryRoot final : public CheckpointRoot {
   }
 
   void create_directory(const std::string& path) {
-    if (const auto status = files_->status(path)) {
-      if (!status->directory) {
-        throw Error(ErrorCode::conflict,
-                    path + " is a file; give the checkpoint a directory of its own");
-      }
+    const std::lock_guard lock(directories_mutex_);
+    create_directories(path);
+  }
+
+  void create_directories(const std::string& path) {
+    const auto status = files_->status(path);
+    if (status && !status->directory) {
+      throw Error(ErrorCode::conflict,
+                  path + " is a file; give the checkpoint a directory of its own");
+    }
+    if (path == path_) {
+      synced([&] { create_durable_directories(*files_, path); });
+      if (!status) make_private(path);
       return;
     }
+    // Below the root a sync of the tree has made durable what was there when it was opened.
+    if (status && !unfinished_.contains(path)) return;
     const auto above = parent(path);
-    if (!above.empty() && !files_->status(above)) {
-      if (path != path_ && path.starts_with(path_)) {
-        create_directory(above);
-      } else {
-        files_->create_directories(above);
-      }
-    }
+    if (above != path_) create_directories(above);
+    // Until its name is durable, that it is there means nothing: whoever tries again after a
+    // failure goes on from here.
+    unfinished_.insert(path);
     files_->create_directories(path);
-    checkpoint::set_mode(path, directory_mode);
+    make_private(path);
     sync_directory(above);
+    unfinished_.erase(path);
+  }
+
+  void make_private(const std::string& path) const {
+    if (local_) checkpoint::set_mode(path, directory_mode);
   }
 
   void sync_tree(const std::string& path) {
@@ -180,7 +183,7 @@ class DirectoryRoot final : public CheckpointRoot {
                       std::span<const std::byte> bytes) {
     try {
       auto file = files_->create(temporary);
-      checkpoint::set_mode(temporary, file_mode);
+      if (local_) checkpoint::set_mode(temporary, file_mode);
       file->append(bytes);
       synced([&] { file->sync(); });
       file->close();
@@ -201,35 +204,28 @@ class DirectoryRoot final : public CheckpointRoot {
     }
   }
 
-  void gather(const std::string& folder, std::vector<std::string>& names) {
-    const auto path = folder.empty() ? path_ : path_ + "/" + folder.substr(0, folder.size() - 1);
-    if (!files_->status(path)) {
-      return;
-    }
-    for (const auto& entry : files_->list(path)) {
-      const auto name = std::filesystem::path(entry.path).filename().string();
-      if (name.starts_with('.')) {
-        continue;
-      }
-      if (entry.directory) {
-        gather(folder + name + "/", names);
-      } else {
-        names.push_back(folder + name);
-      }
-    }
-  }
-
   std::string path_;
   std::shared_ptr<FileSystem> files_;
+  std::string holder_;
+  bool local_;
+  std::shared_ptr<PoisonedRoots> poisoned_;
   std::unique_ptr<checkpoint::RootLock> lock_;
   std::atomic<std::uint64_t> temporaries_{0};
+  std::mutex directories_mutex_;
+  std::set<std::string> unfinished_;  ///< directories that this object began to make
 };
 
 }  // namespace
 
 std::shared_ptr<CheckpointRoot> directory_root(const std::string& path,
                                                std::shared_ptr<FileSystem> files) {
-  return std::make_shared<DirectoryRoot>(path, std::move(files));
+  return std::make_shared<DirectoryRoot>(path, std::move(files), std::to_string(::getpid()), true);
+}
+
+std::shared_ptr<CheckpointRoot> unlocked_directory_root(const std::string& path,
+                                                        std::shared_ptr<FileSystem> files,
+                                                        std::string holder) {
+  return std::make_shared<DirectoryRoot>(path, std::move(files), std::move(holder), false);
 }
 
 }  // namespace libstream

@@ -248,6 +248,7 @@ std::string encode_meta(const CheckpointMeta& meta) {
     operators[i].setId(static_cast<std::uint32_t>(meta.operators[i].id));
     operators[i].setName(text(meta.operators[i].name));
     operators[i].setSignature(text(meta.operators[i].signature));
+    operators[i].setColumns(text(meta.operators[i].columns));
   }
   return finish(FileKind::meta, message);
 }
@@ -263,8 +264,8 @@ CheckpointMeta decode_meta(std::string_view bytes, const std::string& what) {
       meta.sources.push_back(text(source));
     }
     for (const auto item : root.getOperators()) {
-      meta.operators.push_back(
-          {OperatorId{item.getId()}, text(item.getName()), text(item.getSignature())});
+      meta.operators.push_back({OperatorId{item.getId()}, text(item.getName()),
+                                text(item.getSignature()), text(item.getColumns())});
     }
     return meta;
   });
@@ -323,3 +324,13 @@ StoredEntry decode_entry(std::string_view bytes, std::uint64_t index, const std:
 }
 
 }  // namespace libstream::checkpoint
+
+namespace libstream {
+
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta) {
+  const auto query_id = checkpoint::decode_meta(meta, "meta").query_id;
+  return checkpoint::decode_entry(bytes, index, query_id, "log entry " + std::to_string(index))
+      .entry;
+}
+
+}  // namespace libstream

@@ -17,6 +17,7 @@ struct Meta {
     id @0 :UInt32;
     name @1 :Text;
     signature @2 :Text;
+    columns @3 :Text;   # of its state entries, for tools
   }
 }
 

@@ -12,10 +12,16 @@ namespace {
 
 std::string epoch_text(Epoch epoch) { return "epoch " + std::to_string(number(epoch)); }
 
-/// Every retained decision by epoch; they must be dense, for they were written so.
+/// Every retained decision by epoch; they must be dense, for they were written so. Entries below a
+/// gap had been cleaned, and a power cut brought them back.
 std::map<Epoch, StoredEntry*> decisions(std::vector<StoredEntry>& entries) {
   std::map<Epoch, StoredEntry*> by_epoch;
+  std::uint64_t expected = 0;
   for (auto& stored : entries) {
+    if (stored.index != expected) {
+      by_epoch.clear();
+    }
+    expected = stored.index + 1;
     if (const auto* entry = std::get_if<EpochEntry>(&stored.entry)) {
       if (!by_epoch.empty() && entry->epoch != next(by_epoch.rbegin()->first)) {
         throw Error(ErrorCode::corrupt, "log entry " + std::to_string(stored.index) + " decides " +
@@ -60,6 +66,25 @@ std::int64_t committed_through(const std::vector<StoredEntry>& entries) {
   return committed;
 }
 
+/// The state that the decision of `epoch` left; `unfolded` gets the changes behind its snapshot.
+std::shared_ptr<const Layers> layers_at(const std::map<Epoch, StoredEntry*>& by_epoch, Epoch epoch,
+                                        const std::shared_ptr<const StateFiles>& files,
+                                        std::deque<DecidedChanges>& unfolded) {
+  auto state = std::make_shared<Layers>(files);
+  const auto& snapshot = std::get<EpochEntry>(decision(by_epoch, epoch).entry).snapshot;
+  const std::uint64_t first = snapshot ? number(snapshot->epoch) + 1 : 0;
+  for (std::uint64_t i = number(epoch) + 1; i > first; --i) {
+    const Epoch one{i - 1};
+    const auto& entry = std::get<EpochEntry>(decision(by_epoch, one).entry);
+    unfolded.push_front({one, entry.changes});
+    state->add(unfolded.front());
+  }
+  if (snapshot) {
+    state->add(snapshot->runs, snapshot_owner(*snapshot));
+  }
+  return state;
+}
+
 }  // namespace
 
 std::string snapshot_owner(const SnapshotReference& snapshot) {
@@ -68,27 +93,17 @@ std::string snapshot_owner(const SnapshotReference& snapshot) {
 
 Restored restore_query(std::vector<StoredEntry> entries, std::shared_ptr<const StateFiles> files) {
   Restored restored;
-  auto state = std::make_shared<Layers>(files);
-  restored.state = state;
   restored.entries = std::move(entries);
   restored.query.committed_through = committed_through(restored.entries);
   const auto by_epoch = decisions(restored.entries);
   if (by_epoch.empty()) {
+    restored.state = std::make_shared<Layers>(files);
     restored.query.fresh = true;
     return restored;
   }
   const auto last_epoch = by_epoch.rbegin()->first;
-  auto& newest = std::get<EpochEntry>(by_epoch.rbegin()->second->entry);
-  const std::uint64_t first = newest.snapshot ? number(newest.snapshot->epoch) + 1 : 0;
-  for (std::uint64_t i = number(last_epoch) + 1; i > first; --i) {
-    const Epoch epoch{i - 1};
-    const auto& entry = std::get<EpochEntry>(decision(by_epoch, epoch).entry);
-    restored.unfolded.push_front({epoch, entry.changes});
-    state->add(restored.unfolded.front());
-  }
-  if (newest.snapshot) {
-    state->add(newest.snapshot->runs, snapshot_owner(*newest.snapshot));
-  }
+  const auto& newest = std::get<EpochEntry>(by_epoch.rbegin()->second->entry);
+  restored.state = layers_at(by_epoch, last_epoch, files, restored.unfolded);
   for (auto n = Epoch{static_cast<std::uint64_t>(restored.query.committed_through + 1)};
        n <= last_epoch; n = next(n)) {
     auto& stored = decision(by_epoch, n);
@@ -98,6 +113,12 @@ Restored restore_query(std::vector<StoredEntry> entries, std::shared_ptr<const S
   load_handles(*by_epoch.rbegin()->second, *files);
   restored.query.last = newest;
   return restored;
+}
+
+std::shared_ptr<const Layers> state_at(std::vector<StoredEntry>& entries, Epoch epoch,
+                                       const std::shared_ptr<const StateFiles>& files) {
+  std::deque<DecidedChanges> unfolded;
+  return layers_at(decisions(entries), epoch, files, unfolded);
 }
 
 }  // namespace libstream::checkpoint

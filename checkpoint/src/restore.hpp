@@ -25,6 +25,10 @@ struct Restored {
 /// its state is read.
 Restored restore_query(std::vector<StoredEntry> entries, std::shared_ptr<const StateFiles> files);
 
+/// The state alone, as the decision of any epoch left it, for looking at.
+std::shared_ptr<const Layers> state_at(std::vector<StoredEntry>& entries, Epoch epoch,
+                                       const std::shared_ptr<const StateFiles>& files);
+
 /// For messages.
 std::string snapshot_owner(const SnapshotReference& snapshot);
 

@@ -5,6 +5,26 @@
 
 namespace libstream::checkpoint {
 
+std::vector<StateFile> named_files(const StoredEntry& stored) {
+  std::vector<StateFile> files;
+  const auto* epoch = std::get_if<EpochEntry>(&stored.entry);
+  if (epoch == nullptr) {
+    return files;
+  }
+  for (const auto& changes : epoch->changes) {
+    if (changes.file) {
+      files.push_back(*changes.file);
+    }
+  }
+  for (const auto& handle : stored.handle_files) {
+    files.push_back(handle.file);
+  }
+  if (epoch->snapshot) {
+    epoch->snapshot->for_each_file([&](const StateFile& file) { files.push_back(file); });
+  }
+  return files;
+}
+
 void Retention::add(const StoredEntry& stored) {
   if (const auto* close = std::get_if<CloseEntry>(&stored.entry)) {
     recorded_committed_ = std::max(recorded_committed_, close->committed_through);
@@ -12,18 +32,11 @@ void Retention::add(const StoredEntry& stored) {
   } else if (const auto* epoch = std::get_if<EpochEntry>(&stored.entry)) {
     recorded_committed_ = std::max(recorded_committed_, epoch->committed_through);
     Kept kept{epoch->epoch, std::nullopt, {}};
-    for (const auto& changes : epoch->changes) {
-      if (changes.file) {
-        kept.files.push_back(changes.file->name);
-      }
-    }
-    for (const auto& handle : stored.handle_files) {
-      kept.files.push_back(handle.file.name);
+    for (const auto& file : named_files(stored)) {
+      kept.files.push_back(file.name);
     }
     if (epoch->snapshot) {
       kept.snapshot = epoch->snapshot->epoch;
-      epoch->snapshot->for_each_file(
-          [&](const StateFile& file) { kept.files.push_back(file.name); });
     }
     entries_[stored.index] = std::move(kept);
   }

@@ -13,6 +13,9 @@
 
 namespace libstream::checkpoint {
 
+/// The files that an entry names: changelogs, handles, runs of its snapshot.
+std::vector<StateFile> named_files(const StoredEntry& stored);
+
 /// What the durable entries of the log hold on to, and what nobody needs any more.
 class Retention final {
  public:

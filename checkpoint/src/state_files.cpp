@@ -33,23 +33,17 @@ bool put_own(CheckpointRoot& root, const std::string& name, std::string_view byt
         return true;
       }
     } catch (const Error&) {
-      unknown = std::current_exception();
+      // What was put may be there, but nobody knows that it is durable: put it again. The first
+      // fault is the one to report, the next may come of it (a poisoned root).
+      unknown = unknown ? unknown : std::current_exception();
+      continue;
     }
-    std::optional<std::string> found;
-    try {
-      found = root.read(name);
-    } catch (const Error&) {
-      // The first fault is the one to report: reading back fails because of it (a poisoned root).
-      if (unknown) {
-        std::rethrow_exception(unknown);
-      }
-      throw;
-    }
-    if (found) {
+    // The name is taken, and durably so.
+    if (const auto found = root.read(name)) {
       return *found == bytes;
     }
     if (!unknown) {
-      return false;  // taken, and cleaned since
+      return false;  // and cleaned since
     }
   }
   std::rethrow_exception(unknown);

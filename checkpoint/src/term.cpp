@@ -132,6 +132,7 @@ class DurableTerm final : public Term {
   SnapshotReference folded(const std::vector<DecidedChanges>& epochs);
   std::vector<DecidedChanges> take_unfolded();
   void clean();
+  void take_replaced(std::vector<std::string>& garbage);
   std::set<std::string> snapshot_in_work() const;
 
   std::shared_ptr<CheckpointRoot> root_;
@@ -151,6 +152,8 @@ class DurableTerm final : public Term {
   std::shared_ptr<const Layers> restored_state_;  ///< until the first decision
   Unfolded unfolded_;                             ///< decided behind the newest snapshot
   std::optional<SnapshotReference> snapshot_;     ///< newest complete one
+  std::set<std::string> replaced_;                ///< files of snapshots before it
+  bool deciding_ = false;                         ///< an entry that names one is being written
   Retention retention_;
 };
 
@@ -246,6 +249,7 @@ void DurableTerm::decide(EpochEntry entry) {
     entry.term = number_;
     entry.committed_through = committed_;
     entry.snapshot = snapshot_;
+    deciding_ = true;
     restored_state_.reset();  // its changelogs take memory
     overdue = unfolded_.epochs.size() >= unfolded_bound;
   }
@@ -259,6 +263,7 @@ void DurableTerm::decide(EpochEntry entry) {
   stored.index = log_.position() - 1;
   const std::lock_guard lock(mutex_);
   ++decided_;
+  deciding_ = false;
   retention_.add(stored);
   auto& decided = std::get<EpochEntry>(stored.entry);
   add_unfolded(decided.epoch, std::move(decided.changes));
@@ -293,6 +298,7 @@ void DurableTerm::fold() {
     for (auto epochs = take_unfolded(); !epochs.empty(); epochs = take_unfolded()) {
       auto snapshot = folded(epochs);
       const std::lock_guard lock(mutex_);
+      replaced_.merge(snapshot_in_work());
       snapshot_ = std::move(snapshot);
     }
   } catch (const Error&) {
@@ -347,6 +353,7 @@ void DurableTerm::clean() {
   {
     const std::lock_guard lock(mutex_);
     garbage = retention_.take_garbage(snapshot_in_work());
+    take_replaced(garbage.files);
   }
   // Entries first: what an entry names is always there. Files left by a crash are swept later.
   for (const auto index : garbage.entries) {
@@ -355,6 +362,17 @@ void DurableTerm::clean() {
   for (const auto& file : garbage.files) {
     root_->remove(file);
   }
+}
+
+/// Files of snapshots that gave way to a newer one before any decision named them.
+void DurableTerm::take_replaced(std::vector<std::string>& garbage) {
+  if (replaced_.empty() || deciding_) return;  // the entry under way may name them
+  auto kept = retention_.live();
+  kept.merge(snapshot_in_work());
+  for (const auto& name : replaced_) {
+    if (!kept.contains(name)) garbage.push_back(name);
+  }
+  replaced_.clear();
 }
 
 void DurableTerm::sweep() {

@@ -8,9 +8,9 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 9> query_options{
+constexpr std::array<std::string_view, 10> query_options{
     "eventTime",      "idleTimeout",   "noDataEpochs", "watermarkPolicy", "slidingWindows",
-    "snapshotEpochs", "snapshotBytes", "restarts",     "broadcastLimit"};
+    "snapshotEpochs", "snapshotBytes", "restarts",     "broadcastLimit",  "hashes"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),
@@ -57,6 +57,19 @@ DataStreamWriter& DataStreamWriter::event_time(EventTimeRule rule) {
 }
 DataStreamWriter& DataStreamWriter::scheduler_pool(std::string_view name) {
   spec_.scheduler_pool = name;
+  return *this;
+}
+
+DataStreamWriter& DataStreamWriter::record_to(std::string_view directory) {
+  spec_.record_to = directory;
+  return *this;
+}
+DataStreamWriter& DataStreamWriter::replay(std::string_view directory, const ReplayRules& rules) {
+  return replay(Recording::open(std::string(directory)), rules);
+}
+DataStreamWriter& DataStreamWriter::replay(const Recording& recording, const ReplayRules& rules) {
+  spec_.replay = std::make_shared<const Recording>(recording);
+  spec_.replay_rules = rules;
   return *this;
 }
 

@@ -202,8 +202,11 @@ class LocalFileSystem final : public FileSystem {
       if (path.back() != '/') path += '/';
       path += name;
       struct stat info {};
-      // Gone between the listing and the look: not an entry.
-      if (::stat(path.c_str(), &info) == 0) entries.push_back(to_status(path, info));
+      // Gone between the listing and the look: not an entry. To open a pipe could block for ever.
+      const bool there = ::stat(path.c_str(), &info) == 0;
+      if (there && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
+        entries.push_back(to_status(path, info));
+      }
     }
     if (errno != 0) fail("list", directory);
     std::sort(entries.begin(), entries.end(),

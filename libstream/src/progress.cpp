@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include <cmath>
+#include <cstdio>
 
 namespace libstream {
 namespace {
@@ -77,6 +78,26 @@ json::array operators_json(const QueryProgress& progress) {
   return result;
 }
 
+/// JSON has no room for 64 bits in a number.
+std::string hash_text(std::uint64_t hash) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+json::object hashes_json(const EpochHashes& hashes) {
+  json::object result;
+  result["output"] = hash_text(hashes.output);
+  if (hashes.late) result["late"] = hash_text(*hashes.late);
+  json::array states;
+  for (const auto& state : hashes.state) {
+    states.push_back(
+        json::object{{"operatorName", state.operator_name}, {"hash", hash_text(state.hash)}});
+  }
+  result["state"] = std::move(states);
+  return result;
+}
+
 json::object event_time_json(const QueryProgress& progress) {
   json::object result;
   if (!progress.has_watermark) return result;
@@ -116,6 +137,7 @@ std::string QueryProgress::json() const {
   object["sink"] = sink_list.empty() ? json::value(nullptr) : sink_list.front();
   object["sinks"] = std::move(sink_list);
   object["operators"] = operators_json(*this);
+  if (hashes) object["hashes"] = hashes_json(*hashes);
   object["executed"] = executed;
   object["noData"] = no_data;
   json::object total;

@@ -5,7 +5,6 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace libstream {
 namespace {
@@ -24,16 +23,16 @@ class CsvParser final : public RecordParser {
 
   std::size_t parse(const Chunk& chunk, RowBuilder& rows) override {
     const char* p = chunk.begin;
-    if (first_ && chunk.end - p >= 3 && std::memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3;
+    if (first_) p += byte_order_mark(chunk);
     while (!rows.full() && p != chunk.end) {
       const char* const next = split(p, chunk);
       if (next == nullptr) break;
-      first_ = false;
       const std::string_view record(p, static_cast<std::size_t>(next - p));
       take_record(record, chunk.valid_utf8, rows);
       rows.add_lines(lines_);
       p = next;
     }
+    first_ = first_ && p == chunk.begin;
     return static_cast<std::size_t>(p - chunk.begin);
   }
 

@@ -1,3 +1,4 @@
+#include "plan_words.hpp"
 #include "query_plan.hpp"
 #include "time_options.hpp"
 
@@ -32,7 +33,9 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                           : spec.sinks.size() > 1             ? "several sinks of one query"
                           : spec.options.find("idleTimeout")  ? "option idleTimeout"
                           : per_source_partition_wanted(spec) ? "event_time(per_source_partition)"
-                                                              : nullptr;
+                          : watermark_policy(spec.options) == WatermarkPolicy::per_side
+                              ? "watermarkPolicy perSide"
+                              : nullptr;
   if (extension == nullptr) return;
   throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
               std::string("strict mode: ") + extension +

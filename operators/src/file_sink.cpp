@@ -2,6 +2,7 @@
 
 #include "text_writer.hpp"
 
+#include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 
 #include <algorithm>
@@ -125,7 +126,7 @@ class FileSink final : public Sink {
 
   void open(const std::string& query_id) override {
     try {
-      target_->files->create_directories(target_->staging());
+      create_durable_directories(*target_->files, target_->staging());
       mark(query_id);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::io) throw;

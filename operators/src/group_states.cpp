@@ -15,12 +15,6 @@
 namespace libstream {
 namespace {
 
-/// Counts the rows of a group, as its header does.
-bool counts_rows(const AggregateCall& call) {
-  return call.function->name() == "count" && call.function->argument_types().empty() &&
-         call.filter == nullptr && !call.distinct;
-}
-
 std::size_t total_state(const std::vector<AggregateCall>& calls) {
   std::size_t bytes = 0;
   for (const AggregateCall& call : calls) {
@@ -34,6 +28,11 @@ std::uint64_t rows_in_row(const std::byte* row) {
 }
 
 }  // namespace
+
+bool counts_rows(const AggregateCall& call) {
+  return call.function->name() == "count" && call.function->argument_types().empty() &&
+         call.filter == nullptr && !call.distinct;
+}
 
 GroupStates::GroupStates(std::vector<Field> key_fields, const std::vector<AggregateCall>& calls)
     : key_fields_(std::move(key_fields)), table_(key_fields_, total_state(calls)) {

@@ -13,6 +13,9 @@
 
 namespace libstream {
 
+/// Counts the rows of a group, as its header does.
+bool counts_rows(const AggregateCall& call);
+
 /// The groups of an aggregation: a table whose rows hold one accumulator per aggregate and, in the
 /// header, the number of input rows that went in. That number is count(*): it has no accumulator of
 /// its own.

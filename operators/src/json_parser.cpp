@@ -203,15 +203,15 @@ class JsonParser final : public RecordParser {
 
   std::size_t parse(const Chunk& chunk, RowBuilder& rows) override {
     const char* p = chunk.begin;
-    if (first_ && chunk.end - p >= 3 && std::memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3;
+    if (first_) p += byte_order_mark(chunk);
     while (!rows.full()) {
       const Line line = next_line(p, chunk);
       if (line.taken == 0) break;
-      first_ = false;
       read_line(line.text, chunk.valid_utf8, rows);
       p += line.taken;
       rows.add_lines(1);
     }
+    first_ = first_ && p == chunk.begin;
     return static_cast<std::size_t>(p - chunk.begin);
   }
 
@@ -286,6 +286,10 @@ class JsonParser final : public RecordParser {
 
 std::unique_ptr<RecordParser> json_parser(const Schema& schema) {
   return std::make_unique<JsonParser>(schema);
+}
+
+std::size_t byte_order_mark(const Chunk& chunk) {
+  return std::string_view(chunk.begin, chunk.end).starts_with("\xEF\xBB\xBF") ? 3 : 0;
 }
 
 Line next_line(const char* begin, const Chunk& chunk) {

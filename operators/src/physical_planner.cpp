@@ -2,6 +2,8 @@
 #include "plan_nodes.hpp"
 #include "plan_operation.hpp"
 #include "plan_panes.hpp"
+#include "plan_recording.hpp"
+#include "plan_state_columns.hpp"
 #include "plan_stream_join.hpp"
 #include "plan_top_n.hpp"
 #include "plan_words.hpp"
@@ -41,6 +43,7 @@ class Planner {
       connect(result, add_sink(sink, plan->schema, result.parallelism, false));
     }
     if (spec_.late_sink) add_late_sink();
+    if (!spec_.record_to.empty()) record_sources(topology_, spec_.record_to, environment_);
     return std::move(topology_);
   }
 
@@ -122,8 +125,9 @@ class Planner {
         return operation(*plan);
       case Kind::join:
         if (!plan->inputs[0]->streaming || !plan->inputs[1]->streaming) return static_joined(*plan);
-        return joined(*plan, stream_join_node(*plan, options_.partitions), plan->join->left.keys,
-                      plan->join->right.keys);
+        return joined(*plan,
+                      stream_join_node(*plan, options_.partitions, topology_.watermark_policy),
+                      plan->join->left.keys, plan->join->right.keys);
       case Kind::as_of_join:
         return joined(*plan, as_of_join_node(*plan, options_.partitions), plan->as_of->left_keys,
                       plan->as_of->right_keys);
@@ -138,7 +142,9 @@ class Planner {
     TopologyNode node;
     node.kind = TopologyNode::Kind::source;
     node.name = plan.source.format + " source";
-    node.source = make_source(plan.source, environment_);
+    node.source_name = source_names_.take(plan);
+    node.source = spec_.replay ? replayed_source(plan, node.source_name, spec_)
+                               : make_source(plan.source, environment_);
     node.schema = plan.schema;
     node.id = plan.id;
     node.splits = plan.splits;
@@ -292,6 +298,9 @@ class Planner {
     const auto tasks = keys.empty() ? 1 : options_.partitions;
     auto node = stateful(plan, spec.aggregate, "aggregate", tasks);
     node.state_signature = pane_signature(spec.window) + " " + node.state_signature;
+    auto pane_keys = spec.aggregate.key_fields;
+    pane_keys.erase(pane_keys.begin() + spec.window_key);
+    node.state_columns = state_columns_of(std::move(pane_keys));
     const auto windows =
         "\nwindows " + windows_text(*plan.inputs[0]) + ", " + pane_text(spec.window);
     node.explain += windows;
@@ -319,6 +328,7 @@ class Planner {
     auto keys = plan.keys;
     keys.erase(keys.begin() + *plan.session_key);
     auto node = stateful(plan, spec, "session aggregate", options_.partitions);
+    node.state_columns = session_state_columns(spec, *plan.session_key);
     node.factory = session_aggregate(std::move(spec), *plan.session_key);
     node.state_name = "sessionWindowStateStoreSaveExec";
     const auto built = above(input, std::move(node), Exchange::Kind::hash, std::move(keys));
@@ -337,7 +347,9 @@ class Planner {
     spec.time_key = plan.time_key;
     spec.lateness = plan.lateness;
     if (plan.within_watermark) spec.within_milliseconds = plan.delay_milliseconds;
+    auto state_columns = state_columns_of(spec.key_fields);
     auto node = op("deduplicate", deduplicate(std::move(spec)), plan.schema, options_.partitions);
+    node.state_columns = std::move(state_columns);
     make_stateful(node, plan, plan.within_watermark ? "dedupeWithinWatermark" : "dedupe");
     node.wants_no_data_epoch = plan.watermarked;
     node.explain =
@@ -386,6 +398,7 @@ class Planner {
                         std::uint32_t tasks) const {
     auto node = op(std::move(name), keyed_aggregate(spec), plan.schema, tasks);
     make_stateful(node, plan, "stateStoreSave");
+    node.state_columns = state_columns_of(spec.key_fields, spec.aggregates);
     node.wants_no_data_epoch = spec.mode != OutputMode::complete && plan.watermarked;
     node.explain = "key " + names_of_keys(plan) +
                    (plan.time_key ? ", event time " + plan.schema[*plan.time_key].name : "") +
@@ -463,6 +476,7 @@ class Planner {
   const Environment& environment_;
   Topology topology_;
   std::map<OperatorId, Built> sources_;
+  SourceNames source_names_;
   std::vector<LateRows> late_;
 };
 

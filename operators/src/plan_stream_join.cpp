@@ -62,12 +62,22 @@ bool waits_for_match(JoinType type, bool left) {
   return left ? type == JoinType::left_outer : type == JoinType::right_outer;
 }
 
-std::string side_text(const ResolvedPlan& plan, bool left) {
+/// By the policy perSide: which side's watermark the text is about.
+std::string whose(bool left) { return left ? " of the left side" : " of the right side"; }
+
+std::string side_text(const ResolvedPlan& plan, bool left, bool per_side) {
   const auto& side = left ? plan.join->left : plan.join->right;
+  const auto& other = left ? plan.join->right : plan.join->left;
   const auto rows = rows_of(plan, left);
   auto text = rows + " are " + side.retention.why;
+  if (per_side && side.retention.bounded()) {
+    const auto& key = side.retention.key;
+    const bool own = key && other.event_column != other.keys[*key];
+    text += "; it is the watermark" + whose(own == left);
+  }
   if (side.event_column) {
     text += "; late by " + plan.inputs[left ? 0 : 1]->schema[*side.event_column].name;
+    if (per_side) text += " and the watermark" + whose(left);
   }
   if (side.retention.bounded() && !side.retention.fixed) return text;
   text += "\nWARNING: " + rows + " are never dropped";
@@ -78,7 +88,9 @@ std::string side_text(const ResolvedPlan& plan, bool left) {
 
 }  // namespace
 
-TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
+TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks,
+                              WatermarkPolicy policy) {
+  const bool per_side = policy == WatermarkPolicy::per_side;
   const auto& join = *plan.join;
   TopologyNode node;
   node.name = "join";
@@ -92,11 +104,12 @@ TopologyNode stream_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
   node.id = plan.id;
   node.place = plan.place;
   node.state_name = "symmetricHashJoin";
-  node.state_signature = signature_of(plan);
+  node.comparable = TopologyNode::Comparable::nothing;  // blocks of rows as they came
+  node.state_signature = signature_of(plan) + (per_side ? " per side" : "");
   node.wants_no_data_epoch = join.left.retention.bounded() || join.right.retention.bounded();
   node.explain = std::string(to_string(join.type)) + ", key " + keys_text(plan) +
                  (join.condition ? "\nwhere " + join.condition->text : "") + "\n" +
-                 side_text(plan, true) + "\n" + side_text(plan, false) +
+                 side_text(plan, true, per_side) + "\n" + side_text(plan, false, per_side) +
                  (plan.name.empty() ? "" : "\nnamed \"" + plan.name + "\"");
   return node;
 }
@@ -116,6 +129,7 @@ TopologyNode as_of_join_node(const ResolvedPlan& plan, std::uint32_t tasks) {
   node.id = plan.id;
   node.place = plan.place;
   node.state_name = "asOfJoin";
+  node.comparable = TopologyNode::Comparable::nothing;  // blocks of rows as they came
   node.wants_no_data_epoch = true;
   std::string types;
   std::string names;

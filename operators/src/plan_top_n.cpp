@@ -1,5 +1,7 @@
 #include "plan_top_n.hpp"
 
+#include "plan_state_columns.hpp"
+
 #include <libstream/operators/top_n.hpp>
 
 #include <string>
@@ -79,7 +81,11 @@ TopologyNode top_n_node(const ResolvedPlan& plan, OutputMode mode, std::uint32_t
     node.id = plan.id;
     node.place = plan.place;
     node.state_name = "topN";
+    node.comparable = TopologyNode::Comparable::values;  // rows are numbered as they came
     node.state_signature = signature(plan);
+    std::vector<Field> keys;
+    for (const std::uint32_t key : plan.keys) keys.push_back(plan.schema[key]);
+    node.state_columns = state_columns_of(std::move(keys));
     node.wants_no_data_epoch = plan.time_key.has_value();
     if (!plan.name.empty()) node.explain += "\nnamed \"" + plan.name + "\"";
   }

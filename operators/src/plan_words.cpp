@@ -84,8 +84,9 @@ WatermarkPolicy watermark_policy(const Options& options) {
   const auto policy = options.get("watermarkPolicy", "min");
   if (same_name(policy, "min")) return WatermarkPolicy::min;
   if (same_name(policy, "max")) return WatermarkPolicy::max;
+  if (same_name(policy, "perSide")) return WatermarkPolicy::per_side;
   throw Error(ErrorCode::invalid_argument,
-              "option watermarkPolicy is \"" + policy + "\", but can be min or max");
+              "option watermarkPolicy is \"" + policy + "\", but can be min, max or perSide");
 }
 
 }  // namespace libstream

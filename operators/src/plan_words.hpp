@@ -29,7 +29,7 @@ std::string names_of_keys(const ResolvedPlan& plan);
 /// What must match at a restart: kinds and types of keys and accumulators, not their names.
 std::string signature_of(const ResolvedPlan& plan, OutputMode mode);
 
-/// Option watermarkPolicy: min unless it says max.
+/// Option watermarkPolicy: min unless it says max or perSide.
 WatermarkPolicy watermark_policy(const Options& options);
 
 }  // namespace libstream

@@ -38,4 +38,7 @@ struct Line {
 };
 Line next_line(const char* begin, const Chunk& chunk);
 
+/// Bytes of a byte order mark at the begin of a file's first chunk: 3 or 0.
+std::size_t byte_order_mark(const Chunk& chunk);
+
 }  // namespace libstream

@@ -59,10 +59,6 @@ void narrow(const T* values, std::size_t count, T base, std::size_t width, std::
   });
 }
 
-bool is_nested(const DataType& type) {
-  return type.id() == TypeId::array || type.id() == TypeId::structure;
-}
-
 class Decoder {
  public:
   explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
@@ -98,7 +94,7 @@ class Decoder {
   }
 
   ColumnPtr decode_column(const DataType& type) {
-    if (is_nested(type)) {
+    if (type.id() == TypeId::array) {
       ColumnBuilder builder(type);
       for (std::size_t i = 0; i < rows_; ++i) decode_value(bytes_, builder);
       return builder.finish();
@@ -110,6 +106,11 @@ class Decoder {
       std::memset(words->data(), 0, words->size());
       std::memcpy(words->data(), bits.data(), bits.size());
       validity = std::move(words);
+    }
+    if (type.id() == TypeId::structure) {
+      std::vector<ColumnPtr> fields;
+      for (const Field& field : type.fields()) fields.push_back(decode_column(field.type));
+      return Column::structure(type, rows_, std::move(fields), std::move(validity));
     }
     if (type.is_string_like()) return decode_strings(type, std::move(validity));
     if (type.width() == 0) return Column::nulls(type, rows_);
@@ -176,16 +177,26 @@ RowBlockEncoder::RowBlockEncoder(const Schema& schema, std::span<const Batch* co
                                  std::span<const std::uint32_t> rows)
     : from_(from), rows_(rows) {
   for (std::size_t c = 0; c < schema.size(); ++c) {
-    Source& source = sources_.emplace_back();
-    source.type = &schema[c].type;
-    source.has_nulls = false;
-    for (const Batch* batch : batches) {
-      const Column& column = *batch->columns[c];
-      source.has_nulls = source.has_nulls || column.has_validity();
-      source.columns.push_back(&column);
-      source.values.push_back(column.values<std::byte>());
-    }
+    std::vector<const Column*> columns;
+    for (const Batch* batch : batches) columns.push_back(batch->columns[c].get());
+    sources_.push_back(source_of(schema[c].type, std::move(columns)));
   }
+}
+
+RowBlockEncoder::Source RowBlockEncoder::source_of(const DataType& type,
+                                                   std::vector<const Column*> columns) {
+  Source source{&type, false, std::move(columns), {}, {}};
+  for (const Column* column : source.columns) {
+    source.has_nulls = source.has_nulls || column->has_validity();
+    source.values.push_back(column->values<std::byte>());
+  }
+  if (type.id() != TypeId::structure) return source;
+  for (std::size_t f = 0; f < type.fields().size(); ++f) {
+    std::vector<const Column*> children;
+    for (const Column* column : source.columns) children.push_back(column->child(f).get());
+    source.fields.push_back(source_of(type.fields()[f].type, std::move(children)));
+  }
+  return source;
 }
 
 void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& bytes) {
@@ -195,7 +206,7 @@ void RowBlockEncoder::encode(std::size_t begin, std::size_t end, std::string& by
 
 void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std::size_t end,
                                     std::string& bytes) {
-  if (is_nested(*source.type)) {
+  if (source.type->id() == TypeId::array) {
     for (std::size_t i = begin; i < end; ++i) {
       encode_value(*source.columns[from_[i]], rows_[i], bytes);
     }
@@ -209,6 +220,10 @@ void RowBlockEncoder::encode_column(const Source& source, std::size_t begin, std
       char& byte = bytes[first + (i - begin) / 8];
       byte = static_cast<char>(byte | int{!is_null(source, i)} << ((i - begin) % 8));
     }
+  }
+  if (source.type->id() == TypeId::structure) {
+    for (const Source& field : source.fields) encode_column(field, begin, end, bytes);
+    return;
   }
   if (source.type->is_string_like()) return encode_strings(source, begin, end, bytes);
   switch (source.type->width()) {

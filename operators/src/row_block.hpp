@@ -14,7 +14,7 @@ namespace libstream {
 /// (1: a bitmap of valid rows follows) and the values. Little-endian. Fixed widths of 2, 4 and 8
 /// bytes are the least value (as a signed number), a byte that says how wide the differences to it
 /// are (0: none), and those; others are as they are. Strings are their lengths and then their
-/// bytes, arrays and structures as encode_value writes them.
+/// bytes, structures their fields as columns, arrays as encode_value writes them.
 class RowBlockEncoder {
  public:
   /// Entry i is row `rows[i]` of `batches[from[i]]`; all of them outlive the encoder.
@@ -30,7 +30,9 @@ class RowBlockEncoder {
     bool has_nulls;
     std::vector<const Column*> columns;  ///< by batch
     std::vector<const std::byte*> values;
+    std::vector<Source> fields;  ///< of a structure
   };
+  static Source source_of(const DataType& type, std::vector<const Column*> columns);
 
   void encode_column(const Source& source, std::size_t begin, std::size_t end, std::string& bytes);
   template <class T>

@@ -2,6 +2,7 @@
 #include "group_states.hpp"
 #include "key_time.hpp"
 #include "late_rows.hpp"
+#include "plan_state_columns.hpp"
 #include "session_index.hpp"
 
 #include <libstream/error.hpp>
@@ -290,6 +291,10 @@ class SessionAggregate final : public Operator {
 };
 
 }  // namespace
+
+std::string session_state_columns(const AggregateSpec& spec, std::uint32_t session_key) {
+  return state_columns_of(state_fields(spec, session_key), with_end(spec, session_key));
+}
 
 OperatorFactory session_aggregate(AggregateSpec spec, std::uint32_t session_key) {
   LIBSTREAM_ASSERT(spec.keys.size() == spec.key_fields.size() && spec.keys.size() > 1,

@@ -4,6 +4,7 @@
 #include "offset_json.hpp"
 #include "scalar_text.hpp"
 
+#include <libstream/durable_directory.hpp>
 #include <libstream/error.hpp>
 #include <libstream/wire.hpp>
 
@@ -91,7 +92,7 @@ class SocketSource final : public Source {
       throw Error(ErrorCode::invalid_argument,
                   describe() + " needs a checkpoint directory to keep its lines in");
     }
-    environment_.files->create_directories(journal_);
+    create_durable_directories(*environment_.files, journal_);
     read_journal(read_offset(committed, "lines"));
     rewind(committed);
     socket_ = std::make_unique<LineSocket>(host_, port_, environment_.clock);

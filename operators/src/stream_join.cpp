@@ -11,6 +11,7 @@
 #include <libstream/error.hpp>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -37,6 +38,10 @@ class StreamJoin final : public Operator {
     sides_.emplace_back(side_spec(1, std::move(right), context), plan_.right);
   }
 
+  void set_input_watermarks(std::span<const Watermark> inputs) override {
+    own_ = {inputs[0], inputs[1]};
+  }
+
   void restore(const StateReader& state, Watermark late) override {
     state.for_each([&](std::uint32_t group, std::string_view key, std::string_view value) {
       if (key.empty() || (key[0] != 'l' && key[0] != 'r')) {
@@ -46,9 +51,9 @@ class StreamJoin final : public Operator {
       }
       sides_[key[0] == 'l' ? 0 : 1].rows.load(group, key, value);
     });
-    for (Side& side : sides_) {
-      side.rows.finish_load(late);
-      side.late.set_limit(late);
+    for (const std::size_t side : {0U, 1U}) {
+      sides_[side].rows.finish_load(bounding(side, late));
+      sides_[side].late.set_limit(own(side, late));
     }
   }
 
@@ -112,9 +117,10 @@ class StreamJoin final : public Operator {
 
   Watermark output_watermark(Watermark input) const override {
     Watermark least = input;
-    for (const JoinRetention* retention : {&plan_.left.retention, &plan_.right.retention}) {
-      if (!retention->bounded()) continue;
-      const EventTime limit = JoinRows::limit(*retention, input);
+    for (const std::size_t side : {0U, 1U}) {
+      const JoinRetention& retention = plan_of(side).retention;
+      if (!retention.bounded()) continue;
+      const EventTime limit = JoinRows::limit(retention, bounding(side, input));
       least = std::min(least, Watermark{floor_to_milliseconds(limit)});
     }
     return std::max(least, Watermark{0});
@@ -147,9 +153,22 @@ class StreamJoin final : public Operator {
     JoinTable::Row row = JoinTable::none;
   };
 
+  const JoinSide& plan_of(std::size_t side) const { return side == 0 ? plan_.left : plan_.right; }
+
+  /// The watermark by which rows of a side are late.
+  Watermark own(std::size_t side, Watermark least) const { return own_ ? (*own_)[side] : least; }
+  /// The one that says which rows of the other side may still come, and so how long this side's are
+  /// needed: the other's, unless a key's time is known of this side alone.
+  Watermark bounding(std::size_t side, Watermark least) const {
+    const JoinRetention& retention = plan_of(side).retention;
+    const JoinSide& other = plan_of(1 - side);
+    const bool by_own = retention.key && other.event_column != other.keys[*retention.key];
+    return own(by_own ? side : 1 - side, least);
+  }
+
   JoinRows::Spec side_spec(std::size_t side, Schema schema, const OperatorContext& context) const {
     const bool left = side == 0;
-    const JoinSide& plan = left ? plan_.left : plan_.right;
+    const JoinSide& plan = plan_of(side);
     const bool padded = left ? pads_left(plan_.type) : pads_right(plan_.type);
     return {left ? 'l' : 'r',
             std::move(schema),
@@ -362,13 +381,13 @@ class StreamJoin final : public Operator {
       JoinRows& rows = sides_[side_].rows;
       for (bool more = true; more;) {
         padded_.clear();
-        more = rows.evict(watermark_, padded_);
+        more = rows.evict(bounding(side_, watermark_), padded_);
         pairs_.emit_padded(padded_, side_, output);
         if (more && output.full()) return Flow::more;
       }
       count_evicted(rows.evicted());
       rows.finish_eviction();
-      sides_[side_].late.set_limit(watermark_);
+      sides_[side_].late.set_limit(own(side_, watermark_));
     }
     return Flow::done;
   }
@@ -391,6 +410,7 @@ class StreamJoin final : public Operator {
   std::vector<Side> sides_;
   std::size_t side_ = 0;  ///< of the batch being matched, or being evicted
   Watermark watermark_;
+  std::optional<std::array<Watermark, 2>> own_;  ///< of each input, by the policy per_side
 
   std::optional<Probe> probe_;
   std::vector<std::uint8_t> mute_;

@@ -2,8 +2,6 @@
 
 #include "scalar_text.hpp"
 
-#include <cstring>
-
 namespace libstream {
 namespace {
 
@@ -13,11 +11,10 @@ class TextParser final : public RecordParser {
 
   std::size_t parse(const Chunk& chunk, RowBuilder& rows) override {
     const char* p = chunk.begin;
-    if (first_ && chunk.end - p >= 3 && std::memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3;
+    if (first_) p += byte_order_mark(chunk);
     while (!rows.full()) {
       const Line line = next_line(p, chunk);
       if (line.taken == 0) break;
-      first_ = false;
       p += line.taken;
       if (line.text.size() > record_limit_bytes) {
         rows.malformed(line.text.substr(0, 1024), "the line is longer than 16 MiB");
@@ -33,6 +30,7 @@ class TextParser final : public RecordParser {
       rows.end_full_row();
       rows.add_lines(1);
     }
+    first_ = first_ && p == chunk.begin;
     return static_cast<std::size_t>(p - chunk.begin);
   }
 

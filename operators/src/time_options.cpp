@@ -33,6 +33,12 @@ std::optional<std::int64_t> idle_timeout(const Options& options, WatermarkPolicy
                 "option idleTimeout has no use with watermarkPolicy max: there an idle input holds "
                 "nothing back; leave one of them out");
   }
+  if (policy == WatermarkPolicy::per_side) {
+    throw Error(ErrorCode::invalid_argument,
+                "option idleTimeout cannot be with watermarkPolicy perSide: there the rows of one "
+                "side wait for the other side's own watermark, and an idle one has no other; leave "
+                "one of them out");
+  }
   return timeout / 1000;
 }
 
@@ -46,6 +52,11 @@ void check_per_source_partition(const QuerySpec& spec) {
     refuse(
         "with watermarkPolicy max windows would be put out while a slower source partition still "
         "has rows for them; use min, or event_time per epoch");
+  }
+  if (same_name(spec.options.get("watermarkPolicy", "min"), "perSide")) {
+    refuse(
+        "watermarkPolicy perSide goes by the watermark of each stream, not of each source "
+        "partition; use min, or event_time per epoch");
   }
   if (spec.options.find("idleTimeout")) {
     refuse(

@@ -229,7 +229,9 @@ TEST_CASE("a source that miscounts ends its query") {
   SourceTask task(wiring, {}, 16, std::make_shared<Miscounting>(source.reader(0, 1)), {8, false});
   task.attach(host);
   source.rewind("");
-  TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {}, source.plan(false)->units};
+  TaskMessage begin;
+  auto& epoch = begin.emplace<BeginEpoch>();
+  epoch.units = source.plan(false)->units;
   try {
     task.receive(begin);
     FAIL("the source handed on 3 rows and claims 4");

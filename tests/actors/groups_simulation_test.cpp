@@ -1,12 +1,11 @@
 // Arbitrary state by key on the simulated engine: random functions with timeouts of every kind over
 // rows that arrive while it runs, crashes at any step, other partitions at each restart. Every
 // decision is checked against a loop over keys.
-#include "../../actors/src/engine.hpp"
 #include "../support/groups_model.hpp"
-#include "virtual_clock.hpp"
 #include "watched_root.hpp"
 
 #include <libstream/libstream.hpp>
+#include <libstream/testing/simulated_session.hpp>
 
 #include <doctest/doctest.h>
 
@@ -25,7 +24,6 @@ constexpr std::int64_t delay = 1500;  // ms
 class GroupsSimulation {
  public:
   explicit GroupsSimulation(std::uint64_t seed) : random_(seeded_random(seed)) {
-    environment_.clock = clock_;
     environment_.random = seeded_random(seed + 1);
     timeout_ = static_cast<GroupTimeout>(pick(3));
     watermarked_ = timeout_ == GroupTimeout::event_time || pick(2) == 0;
@@ -34,7 +32,7 @@ class GroupsSimulation {
     model_.one_row = pick(4) == 0;
     mode_ = model_.one_row || pick(2) == 0 ? OutputMode::update : OutputMode::append;
     model_.function = {random_->next(), timeout_, watermarked_};
-    now_ = clock_->now_milliseconds();
+    now_ = time_ / 1000;
     add_rows();
   }
 
@@ -86,25 +84,22 @@ class GroupsSimulation {
   }
 
   void run(std::optional<std::uint64_t> crash_after) {
-    auto actors = make_simulated_actors(random_->next());
-    auto* simulated = actors.get();
-    clock_->follow(simulated);
     SessionOptions options;
     options.environment = environment_;
     options.strict = strict_;
     options.partitions = static_cast<std::uint32_t>(1 + pick(6));
     options.channel_batches = 1 + pick(4);
     options.channel_bytes = 64U << pick(8);
-    auto engine = std::make_shared<Session::Engine>(options, std::move(actors));
-    auto query = start(engine);
+    testing::SimulatedSession session(options, random_->next(), time_);
+    auto query = start(session);
     std::uint64_t steps = 0;
     while (query.is_active() && (crash_after ? steps < *crash_after : !finished())) {
-      REQUIRE(simulated->step());
+      REQUIRE(session.step());
+      time_ = session.now_microseconds();
       REQUIRE(++steps < 200'000);
       if (crash_after && pick(150) == 0) add_batch();
     }
     if (query.exception()) std::rethrow_exception(query.exception());
-    clock_->follow(nullptr);
   }
 
   /// All is read and nothing has happened for longer than any timeout, or, as some functions set
@@ -112,8 +107,7 @@ class GroupsSimulation {
   bool finished() {
     if (read_ < batches_.size() || output_.epochs().size() < expected_.size()) return false;
     if (empty_epochs_ >= 25) return true;
-    const auto now = clock_->now_milliseconds();
-    if (now - decided_at_ < 5000) return false;
+    if (time_ / 1000 - decided_at_ < 5000) return false;
     CHECK((strict_ || !pending_));
     if (timeout_ == GroupTimeout::processing_time && no_data_epochs_) {
       CHECK((strict_ || !model_.earliest_timeout()));
@@ -121,9 +115,9 @@ class GroupsSimulation {
     return true;
   }
 
-  Query start(const std::shared_ptr<Session::Engine>& engine) {
-    DataStreamReader reader(engine, true);
-    auto rows = reader.option("maxBatchesPerTrigger", static_cast<std::int64_t>(1 + pick(3)))
+  Query start(testing::SimulatedSession& session) {
+    auto rows = session.read_stream()
+                    .option("maxBatchesPerTrigger", static_cast<std::int64_t>(1 + pick(3)))
                     .memory(stream_);
     if (watermarked_) rows = rows.with_watermark("time", std::chrono::milliseconds(delay));
     const auto keyed = rows.as<Reading>().group_by_key<std::optional<std::int64_t>>("key");
@@ -150,7 +144,7 @@ class GroupsSimulation {
     CHECK(entry.watermark.milliseconds == next_watermark_);
     check_reason(entry);
     timestamp_ = epoch.timestamp;
-    decided_at_ = clock_->now_milliseconds();
+    decided_at_ = time_ / 1000;
     const auto& end = entry.source_ends.at(0);
     const std::size_t to = end.empty() ? 0 : std::stoull(end.substr(end.find(':') + 1));
     for (; read_ < to; ++read_) {
@@ -190,7 +184,7 @@ class GroupsSimulation {
   }
 
   std::shared_ptr<Random> random_;
-  std::shared_ptr<VirtualClock> clock_ = std::make_shared<VirtualClock>();
+  std::int64_t time_ = 1'700'000'000'000'000;  ///< virtual, µs
   Environment environment_;
   GroupTimeout timeout_;
   bool watermarked_;

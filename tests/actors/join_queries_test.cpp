@@ -88,6 +88,76 @@ TEST_CASE("With equal clocks impressions are kept 4 h and clicks 3 h; by the fas
   CHECK(hours_kept("max", false) == 2);
 }
 
+TEST_CASE("By the watermark of the other side alone impressions are kept 4 h and clicks 2 h") {
+  CHECK(hours_kept("perSide", true) == 4);
+  CHECK(hours_kept("perSide", false) == 2);
+}
+
+TEST_CASE(
+    "By watermarkPolicy perSide a side is late by its own watermark, and drops by the other's") {
+  Ads ads("perSide", JoinType::full_outer);
+  // Impressions are at 20:00, their watermark at 18:00; clicks are at 10:00, theirs at 7:00.
+  ads.add({at("a", 20)}, {at("b", 10)});
+  CHECK(ads.rows() == "null null b 1970-01-01T10:00:00Z");  // No impression before 18:00 comes.
+  ads.add({at("old", 18), at("new", 18.5)}, {at("late", 7), at("c", 7.5), at("d", 18.2)});
+  CHECK(ads.late() == "null null late 1970-01-01T07:00:00Z | old 1970-01-01T18:00:00Z null null");
+  // The click of 7:30 had come too late for any impression, but not for its own clock.
+  CHECK(ads.rows() == "null null c 1970-01-01T07:30:00Z");
+  // The clicks' watermark at 20:30 passes the impression of 18:30 and an hour, not the one of
+  // 20:00.
+  ads.add({}, {at("z", 23.5)});
+  CHECK(ads.rows() == "new 1970-01-01T18:30:00Z null null");
+}
+
+TEST_CASE("explain() says whose watermark it is where the policy is perSide") {
+  Session session({.threads = 1, .io_threads = 1, .partitions = 1});
+  const MemoryStream left("a string, at timestamp");
+  const MemoryStream right("b string, bt timestamp");
+  const auto joined = session.read_stream().memory(left).with_watermark("at", 2h).join(
+      session.read_stream().memory(right).with_watermark("bt", 3h),
+      "a = b AND bt BETWEEN at AND at + INTERVAL 1 HOUR");
+  auto writer = joined.write_stream();
+  writer.option("watermarkPolicy", "perSide").none();
+  const auto text = writer.explain();
+  CAPTURE(text);
+  CHECK(text.find("it is the watermark of the right side; late by at and the watermark of the left "
+                  "side") != std::string::npos);
+  CHECK(text.find("it is the watermark of the left side; late by bt and the watermark of the right "
+                  "side") != std::string::npos);
+}
+
+TEST_CASE("watermarkPolicy perSide is refused where it has no meaning") {
+  const auto message = [](SessionOptions options, const auto& set) {
+    Session session(options);
+    auto writer = session.read_stream()
+                      .memory(MemoryStream("a string, at timestamp"))
+                      .with_watermark("at", 2h)
+                      .write_stream();
+    writer.option("watermarkPolicy", "perSide").none();
+    set(writer);
+    try {
+      writer.start().stop();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const SessionOptions one{.threads = 1, .io_threads = 1, .partitions = 1};
+  auto strict = one;
+  strict.strict = true;
+  const auto nothing = [](DataStreamWriter&) {};
+  CHECK(message(strict, nothing).find("watermarkPolicy perSide is an extension") !=
+        std::string::npos);
+  CHECK(message(one, [](auto& w) {
+          w.option("idleTimeout", "1 minute");
+        }).find("cannot be with watermarkPolicy perSide") != std::string::npos);
+  CHECK(
+      message(one, [](auto& w) {
+        w.event_time(EventTimeRule::per_source_partition);
+      }).find("watermarkPolicy perSide goes by the watermark of each stream") != std::string::npos);
+  CHECK(message(one, nothing) == "");
+}
+
 TEST_CASE(
     "An impression without a click comes out in the empty epoch behind the watermark's rise") {
   for (const auto* policy : {"min", "max"}) {

@@ -1,9 +1,7 @@
 // Streams joined with a table that grows, on simulated actors that are killed at any step.
-#include "../../actors/src/engine.hpp"
-#include "virtual_clock.hpp"
-
 #include <libstream/checkpoint/term.hpp>
 #include <libstream/libstream.hpp>
+#include <libstream/testing/simulated_session.hpp>
 
 #include <doctest/doctest.h>
 
@@ -12,7 +10,6 @@
 #include <set>
 
 using namespace libstream;
-using namespace libstream::fakes;
 
 namespace {
 
@@ -62,16 +59,12 @@ class KilledRun {
   void grow() { table_.add(std::vector<Row>{{++versions_}}); }
 
   void attempt(std::uint64_t steps) {
-    auto actors = make_simulated_actors(chance_());
-    auto* simulated = actors.get();
-    clock_->follow(simulated);
     SessionOptions options;
     options.partitions = static_cast<std::uint32_t>(1 + pick(5));
-    options.environment.clock = clock_;
     options.environment.random = seeded_random(chance_());
-    const auto engine = std::make_shared<Session::Engine>(options, std::move(actors));
-    const DataStream table = DataStreamReader(engine, false).memory(table_);
-    auto query = DataStreamReader(engine, true)
+    testing::SimulatedSession session(options, chance_(), time_);
+    const DataStream table = session.read().memory(table_);
+    auto query = session.read_stream()
                      .option("maxBatchesPerTrigger", static_cast<std::int64_t>(1 + pick(9)))
                      .memory(input_)
                      .join(table, "row >= 0 AND number > 0")
@@ -81,15 +74,15 @@ class KilledRun {
                      .memory(output_)
                      .start();
     while (query.is_active() && steps-- > 0) {
-      REQUIRE(simulated->step());
+      REQUIRE(session.step());
       if (pick(60) == 0) grow();
     }
     if (query.exception()) std::rethrow_exception(query.exception());
-    clock_->follow(nullptr);
+    time_ = session.now_microseconds();
   }
 
   std::mt19937_64 chance_;
-  std::shared_ptr<VirtualClock> clock_ = std::make_shared<VirtualClock>();
+  std::int64_t time_ = 1'700'000'000'000'000;  ///< virtual, µs
   std::shared_ptr<CheckpointRoot> root_ = memory_root();
   MemoryStream input_{"row bigint"};
   MemoryStream table_{"number bigint"};

@@ -254,7 +254,10 @@ TEST_CASE("a blocking source reads ahead one job at a time and stops when its ch
   task.attach(host);
   source.rewind("");
   auto range = source.plan(false);
-  TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {250}, range->units};
+  TaskMessage begin;
+  auto& epoch = begin.emplace<BeginEpoch>();
+  epoch.barrier.watermark = {250};
+  epoch.units = range->units;
   task.receive(begin);
   CHECK(host.take_log() == Lines{"1:start 0"});
   REQUIRE(host.jobs.size() == 1);
@@ -285,7 +288,9 @@ TEST_CASE("a source of a heavier pool reads more batches before others have thei
     RecordingHost host;
     SourceTask task(wiring, {}, 16, source.reader(0, 1), {weight, false});
     task.attach(host);
-    TaskMessage begin = BeginEpoch{{Epoch{0}, {}}, {}, source.plan(false)->units};
+    TaskMessage begin;
+    auto& epoch = begin.emplace<BeginEpoch>();
+    epoch.units = source.plan(false)->units;
     task.receive(begin);
     CHECK(host.batches.size() == weight);
     REQUIRE(host.steps.size() == 1);

@@ -1,11 +1,10 @@
 // The real planner and operators on the simulated engine: tumbling windows over random streams,
 // crashes at any step, other partitions at each restart. Every decision is checked against a naive
 // recomputation from the rows that it covers.
-#include "../../actors/src/engine.hpp"
-#include "virtual_clock.hpp"
 #include "watched_root.hpp"
 
 #include <libstream/libstream.hpp>
+#include <libstream/testing/simulated_session.hpp>
 
 #include <doctest/doctest.h>
 
@@ -153,7 +152,6 @@ class Model {
 class WindowedSimulation {
  public:
   explicit WindowedSimulation(std::uint64_t seed) : random_(seeded_random(seed)) {
-    environment_.clock = clock_;
     environment_.random = seeded_random(seed + 1);
     model_.append = pick(2) == 0;
     const auto streams = 1 + pick(2);
@@ -175,24 +173,21 @@ class WindowedSimulation {
   }
 
   void run(std::optional<std::uint64_t> crash_after) {
-    auto actors = make_simulated_actors(random_->next());
-    auto* simulated = actors.get();
-    clock_->follow(simulated);
     SessionOptions options;
     options.environment = environment_;
     options.partitions = static_cast<std::uint32_t>(1 + pick(8));
     options.channel_batches = 1 + pick(4);
     options.channel_bytes = 64U << pick(8);
-    auto engine = std::make_shared<Session::Engine>(options, std::move(actors));
+    testing::SimulatedSession session(options, random_->next(), time_);
     const bool once = crash_after && pick(3) == 0;
-    auto query = start(engine, once ? Trigger::once() : Trigger::available_now());
+    auto query = start(session, once ? Trigger::once() : Trigger::available_now());
     std::uint64_t steps = 0;
     while (query.is_active() && (!crash_after || steps < *crash_after)) {
-      REQUIRE(simulated->step());
+      REQUIRE(session.step());
       REQUIRE(++steps < 1'000'000);
     }
     if (query.exception()) std::rethrow_exception(query.exception());
-    clock_->follow(nullptr);
+    time_ = session.now_microseconds();
   }
 
   void check() {
@@ -224,10 +219,11 @@ class WindowedSimulation {
     model_.streams[stream].push_back(std::move(batch));
   }
 
-  Query start(const std::shared_ptr<Session::Engine>& engine, Trigger trigger) {
+  Query start(testing::SimulatedSession& session, Trigger trigger) {
     const auto read = [&](const MemoryStream& stream) {
-      DataStreamReader reader(engine, true);
-      return reader.option("maxBatchesPerTrigger", batches_per_epoch_).memory(stream);
+      return session.read_stream()
+          .option("maxBatchesPerTrigger", batches_per_epoch_)
+          .memory(stream);
     };
     auto rows = read(streams_[0]);
     for (std::size_t i = 1; i < streams_.size(); ++i) rows = rows.union_all(read(streams_[i]));
@@ -260,7 +256,7 @@ class WindowedSimulation {
   }
 
   std::shared_ptr<Random> random_;
-  std::shared_ptr<VirtualClock> clock_ = std::make_shared<VirtualClock>();
+  std::int64_t time_ = 1'700'000'000 * second;  ///< virtual, µs
   Environment environment_;
   Model model_;
   std::shared_ptr<CheckpointRoot> root_ =

@@ -1,6 +1,7 @@
 // The examples of operators, joins, sessions and sinks of one's own.
 #include <libstream/checkpoint/term.hpp>
 #include <libstream/testing/operator_test.hpp>
+#include <libstream/testing/simulation.hpp>
 
 #include <doctest/doctest.h>
 
@@ -10,7 +11,6 @@
 #include <memory>
 #include <running_mean/running_mean.hpp>
 #include <sessions/sessions.hpp>
-#include <thread>
 
 using namespace libstream;
 
@@ -105,22 +105,25 @@ TEST_CASE("Sessions by event time") {
         "1970-01-01T00:00:16Z 2");
 }
 
-TEST_CASE("Sessions by the clock") {
-  MemoryStream clicks("user string, time timestamp");
-  MemoryTable table;
-  Session session({.threads = 1, .partitions = 2});
-  Query query = sessions::closed(session.read_stream().memory(clicks),
-                                 GroupTimeout::processing_time, std::chrono::milliseconds(50))
-                    .write_stream()
-                    .memory(table)
-                    .start();
-  clicks.add({{"ada", std::int64_t{0}}});
-  query.process_all_available();
-  // The timeout makes an epoch of its own.
-  for (int i = 0; i < 1'000 && table.rows().empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+TEST_CASE("Sessions by the clock, wherever the process dies") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    CAPTURE(seed);
+    MemoryStream clicks("user string, time timestamp");
+    testing::Simulation simulation({.seed = seed, .run_for = std::chrono::minutes(1)});
+    for (const int second : {0, 10, 50}) {
+      simulation.at(std::chrono::seconds(second), [&clicks, second] {
+        clicks.add({{"ada", std::int64_t{second} * 1'000'000}});
+      });
+    }
+    const auto result = simulation.run([&](testing::SimulatedSession& session) {
+      return sessions::closed(session.read_stream().memory(clicks), GroupTimeout::processing_time,
+                              std::chrono::seconds(30))
+          .write_stream();
+    });
+    CHECK(result.text() ==
+          "ada 1970-01-01T00:00:00Z 1970-01-01T00:00:10Z 2 | ada 1970-01-01T00:00:50Z "
+          "1970-01-01T00:00:50Z 1");
   }
-  CHECK(table.text() == "ada 1970-01-01T00:00:00Z 1970-01-01T00:00:00Z 1");
 }
 
 TEST_CASE("A sink of one's own: every epoch once, over restarts and repeated commits") {

@@ -36,6 +36,9 @@ class NexmarkOracleTest(unittest.TestCase):
     def test_best_rows_of_each_key(self):
         self.check_queries(["q18", "q19"], 1_000, 300_000)
 
+    def test_joins(self):
+        self.check_queries(["q3", "q8", "q9", "q20"], 10_000, 150_000)
+
     def test_a_check_over_nothing_fails(self):
         # A second of events closes no window, so that there is nothing to compare.
         done = run("--query", "q7", "--events", "10000", "--rate", "10000")

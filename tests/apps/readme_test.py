@@ -32,6 +32,11 @@ class ReadmeTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, block("text"))
 
+    def test_the_notes_example_is_short(self):
+        files = (ROOT / "apps" / "examples" / "user_status").iterdir()
+        lines = sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+        self.assertLessEqual(lines, 60)
+
     def test_commands_and_documents_that_it_names_exist(self):
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
         links = re.findall(r"\]\(([^)#:]+)\)", readme)

@@ -99,7 +99,7 @@ void run(const Run& wanted, const std::shared_ptr<const Supply>& supply) {
   session.add_listener(listener);
   const auto input = session.read_stream().source(
       std::make_shared<EventSource>(supply, std::make_shared<Meter>(), source));
-  auto query = wanted.hot_items ? query_of("q5", input)
+  auto query = wanted.hot_items ? query_of("q5", [&](const std::string&) { return input; })
                                 : NexmarkQuery{input.group_by("key").count(), OutputMode::update};
   auto writer = query.stream.write_stream();
   writer.output_mode(query.mode);

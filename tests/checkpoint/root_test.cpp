@@ -114,6 +114,7 @@ TEST_CASE("Temporaries of a crash are removed at the next start") {
 class FailingFiles final : public FileSystem {
  public:
   std::string failing;
+  std::vector<std::string> synced;  ///< directories, in order
 
   std::string read(const std::string& path) override { return files_->read(path); }
   std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
@@ -127,7 +128,10 @@ class FailingFiles final : public FileSystem {
     return files_->status(path);
   }
   std::vector<FileStatus> list(const std::string& path) override { return files_->list(path); }
-  void create_directories(const std::string& path) override { files_->create_directories(path); }
+  void create_directories(const std::string& path) override {
+    files_->create_directories(path);
+    check("create directories");  // done, but who called cannot know
+  }
   bool link(const std::string& from, const std::string& to) override {
     check("link");
     return files_->link(from, to);
@@ -136,6 +140,7 @@ class FailingFiles final : public FileSystem {
   void sync_directory(const std::string& path) override {
     check("sync directory");
     files_->sync_directory(path);
+    synced.push_back(path);
   }
   bool same_file(const std::string& a, const std::string& b) override {
     return files_->same_file(a, b);
@@ -181,6 +186,23 @@ TEST_CASE("A full disk fails the write only; space again, and it goes on") {
     CHECK(std::filesystem::is_empty(directory.path() + "/.tmp"));
     CHECK(root->put_if_absent("a", bytes_of("x")));
   }
+}
+
+TEST_CASE("A directory whose making failed half-way is made whole before anything in it counts") {
+  const TemporaryDirectory directory;
+  const auto files = std::make_shared<FailingFiles>();
+  const auto root = directory_root(directory.path(), files);
+  files->failing = "create directories";
+  message_of(ErrorCode::io, [&] { root->put_if_absent("log/1", bytes_of("x")); });
+  CHECK(std::filesystem::is_directory(directory.path() + "/log"));
+  files->failing.clear();
+  files->synced.clear();
+  CHECK(root->put_if_absent("log/1", bytes_of("x")));
+  CHECK(files->synced == std::vector<std::string>{directory.path(), directory.path() + "/log"});
+  CHECK(mode(directory.path() + "/log") == 0700);
+  files->synced.clear();
+  CHECK(root->put_if_absent("log/2", bytes_of("x")));
+  CHECK(files->synced == std::vector<std::string>{directory.path() + "/log"});
 }
 
 TEST_CASE("A failed fsync poisons the root until the process is restarted") {

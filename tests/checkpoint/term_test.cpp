@@ -1,11 +1,15 @@
 #include "entry_codec.hpp"
 #include "fault_injection.hpp"
+#include "retention.hpp"
 #include "simulated_query.hpp"
+#include "state_files.hpp"
 
 #include <libstream/checkpoint/term.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
 #include <thread>
 
 namespace libstream::test {
@@ -241,6 +245,34 @@ TEST_CASE("Entries and files that nobody needs go, what a restart needs stays") 
     CHECK(again.next_epoch() == 60);
     CHECK(world.violations().empty());
   }
+}
+
+TEST_CASE("Files of snapshots that gave way before a decision named them go, too") {
+  const auto root = memory_root();
+  TermOptions options;
+  options.snapshot_epochs = 3;
+  options.snapshot_bytes = 1;  // each epoch by itself: three snapshots at once
+  options.retained_snapshots = 1;
+  const auto term = open(root, simulated_meta(), options);
+  for (std::uint64_t n = 0; n < 12; ++n) {
+    auto entry = epoch_entry(n);
+    ChangelogWriter changes;
+    changes.put(1, "k" + std::to_string(n), "v");
+    entry.changes = {{totals_operator, 0, changes.take(), std::nullopt}};
+    term->decide(std::move(entry));
+    term->committed(Epoch{n});
+    if (n % 3 == 2) term->maintain();
+  }
+  std::set<std::string> named;
+  for (const auto& name : root->list("log/")) {
+    const auto bytes = root->read(name);
+    const auto index = checkpoint::parse_padded(name.substr(4));
+    const auto stored = checkpoint::decode_entry(*bytes, *index, "query-1", name);
+    for (const auto& file : checkpoint::named_files(stored)) named.insert(file.name);
+  }
+  // The last snapshot waits for the next decision.
+  const auto left = root->list("state/");
+  CHECK(std::ranges::count_if(left, [&](const auto& name) { return !named.contains(name); }) == 1);
 }
 
 TEST_CASE("Nothing is cleaned that is not yet recorded as committed") {

@@ -168,7 +168,7 @@ class BadInput(unittest.TestCase):
 
     def test_a_full_disk(self):
         # The checkpoint's disk is full from the start, or fills up on the way.
-        for name, size in (("output", "120k"), ("checkpoint", "120k"), ("checkpoint", "1100k")):
+        for name, size in (("output", "120k"), ("checkpoint", "120k"), ("checkpoint", "160k")):
             with self.subTest(name + " " + size):
                 self.full_disk(name, size)
 

@@ -1,5 +1,6 @@
 """Starts the flights program for tests, reads its progress and checks what it left behind."""
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -12,18 +13,22 @@ ANSWER_TOTALS = ("inputRows", "outputRows", "lateRows", "droppedGroups", "stateR
 
 
 class Flights:
-    """One process over the directories output, late and checkpoint below `work`."""
+    """One process over the directories output, late and checkpoint below `work`.
 
-    def __init__(self, program, data, work, *arguments):
+    `files`: an epoch's. `environment`: variables that it gets on top.
+    """
+
+    def __init__(self, program, data, work, *arguments, files=1, environment=None):
         self.lines = []  # Progress, as parsed JSON.
         self.complaints = []  # Any other line of stderr.
         self._heard = threading.Condition()
         self._process = subprocess.Popen(
             [program, "--input", data, "--output", str(work / "output"), "--late",
              str(work / "late"), "--checkpoint", str(work / "checkpoint"),
-             "--max-files-per-trigger", "1", "--file-order", "name", "--available-now",
+             "--max-files-per-trigger", str(files), "--file-order", "name", "--available-now",
              "--progress", "json", *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=None if environment is None else {**os.environ, **environment})
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -45,10 +50,17 @@ class Flights:
             self._heard.wait_for(lambda: len(self.lines) >= count or ended(), timeout)
             return len(self.lines) >= count
 
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def poll(self):
+        return self._process.poll()
+
     def send(self, signal):
         self._process.send_signal(signal)
 
-    def wait(self, timeout=120):
+    def wait(self, timeout=600):
         code = self._process.wait(timeout)
         self._reader.join()
         return code

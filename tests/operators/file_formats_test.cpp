@@ -176,6 +176,18 @@ TEST_CASE("JSON corner values that are right") {
         "9999-12-31T23:59:59Z | 1969-12-31T22:59:59Z");
 }
 
+TEST_CASE("One byte order mark is skipped, also where a chunk ends within the first record") {
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::size_t size : {std::size_t{1}, std::size_t{5} << 20}) {
+    const std::string text(size, 'x');
+    CHECK(json("a string", mark + "{\"a\":\"" + text + "\"}") == text);
+    CHECK(json("a string", mark + mark + "{\"a\":\"" + text + "\"}") == "null");
+    CHECK(csv("a string", mark + text) == text);
+    CHECK(csv("a string", mark + mark + text) == mark + text);
+    CHECK(read_text("text", "", mark + mark + text) == mark + text);
+  }
+}
+
 TEST_CASE("A JSON record gives the same row whether or not its shape was known") {
   const std::vector<std::string> tokens = {"0",
                                            "1",

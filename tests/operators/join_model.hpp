@@ -5,6 +5,7 @@
 #include <libstream/operator.hpp>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -39,16 +40,22 @@ struct JoinModel {
   std::vector<Row> late;
   std::uint64_t updated = 0;
   std::uint64_t removed = 0;
-  std::int64_t late_ms = 0;
+  std::int64_t late_ms[2] = {0, 0};
 
   void epoch(const std::vector<Row>& left, const std::vector<Row>& right, std::int64_t watermark) {
+    epoch(left, right, {watermark, watermark}, {watermark, watermark});
+  }
+  /// With a watermark a side: its own, by which the next epoch's rows are late, and the one that
+  /// bounds how long it keeps them.
+  void epoch(const std::vector<Row>& left, const std::vector<Row>& right,
+             std::array<std::int64_t, 2> own, std::array<std::int64_t, 2> bounding) {
     rows.clear();
     late.clear();
     updated = removed = 0;
-    for (const Row& row : left) take(row, 0, watermark);
-    for (const Row& row : right) take(row, 1, watermark);
-    for (const int side : {0, 1}) evict(side, watermark);
-    late_ms = watermark;
+    for (const Row& row : left) take(row, 0, bounding);
+    for (const Row& row : right) take(row, 1, bounding);
+    for (const int side : {0, 1}) evict(side, bounding[static_cast<std::size_t>(side)]);
+    std::copy(own.begin(), own.end(), late_ms);
   }
   std::size_t total() const { return kept[0].size() + kept[1].size(); }
 
@@ -81,7 +88,7 @@ struct JoinModel {
     rows.push_back(std::move(row));
   }
 
-  void take(const Row& row, int side, std::int64_t watermark) {
+  void take(const Row& row, int side, const std::array<std::int64_t, 2>& bounding) {
     bool null_key = false;
     for (std::size_t k = 0; k < null_safe.size(); ++k) {
       null_key = null_key || (!null_safe[k] && row[sides[side].keys[k]].is_null());
@@ -89,7 +96,7 @@ struct JoinModel {
     if (null_key && !pads(side)) return;
     if (sides[side].event_column) {
       const Value& time = row[*sides[side].event_column];
-      if (!time.is_null() && time.integer() <= late_ms * 1000) {
+      if (!time.is_null() && time.integer() <= late_ms[side] * 1000) {
         Row pair(columns * 2);
         for (std::size_t c = 0; c < columns; ++c) {
           pair[c + columns * static_cast<std::size_t>(side)] = row[c];
@@ -113,7 +120,7 @@ struct JoinModel {
       matched = other.matched = true;
     }
     if (side == 0 && type == JoinType::left_semi && matched) return;
-    if (side == 1 && due(1, row, watermark) && (matched || !pads(1))) return;
+    if (side == 1 && due(1, row, bounding[1]) && (matched || !pads(1))) return;
     kept[side].push_back({row, matched});
     ++updated;
   }

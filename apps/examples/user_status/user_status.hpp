@@ -22,12 +22,11 @@ constexpr std::chrono::minutes patience{30};
 
 inline UserStatus update_user_status(const std::string& user, std::span<const UserAction> actions,
                                      GroupState<UserStatus>& state) {
-  if (state.has_timed_out()) {
-    const auto last = state.get();
-    state.remove();
-    return {user, last.actions, last.last_seen, false};
-  }
   auto status = state.get_or_default();
+  if (state.has_timed_out()) {
+    state.remove();
+    return {user, status.actions, status.last_seen, false};
+  }
   for (const auto& action : actions) status.last_seen = std::max(status.last_seen, action.time);
   status = {user, status.actions + std::ssize(actions), status.last_seen, true};
   state.update(status);

@@ -242,6 +242,15 @@ class DataStreamWriter {
   }
   DataStreamWriter& option(std::string_view name, bool value);
 
+  /// Also writes what the sources read, epoch by epoch, to a recording in this directory: exactly
+  /// the decided epochs, as they are decided. See docs/recordings.md.
+  DataStreamWriter& record_to(std::string_view directory);
+  /// Reads a recording in place of the query's sources, each of which takes the recorded one of its
+  /// name. Under the recorded epochs (the default) the query runs no others. Throws as
+  /// Recording::open does.
+  DataStreamWriter& replay(std::string_view directory, const ReplayRules& rules = {});
+  DataStreamWriter& replay(const Recording& recording, const ReplayRules& rules = {});
+
   // Sinks. Several may be named; all commit under one decision. Options set before apply.
   DataStreamWriter& console();
   DataStreamWriter& json(std::string_view directory);

@@ -62,7 +62,7 @@ class FileSystem {
     return create(path);
   }
   virtual std::optional<FileStatus> status(const std::string& path) = 0;
-  /// Entries of a directory, sorted by name, without "." and "..".
+  /// Files and directories in a directory, sorted by name; no pipes, sockets and devices.
   virtual std::vector<FileStatus> list(const std::string& directory) = 0;
   virtual void create_directories(const std::string& path) = 0;
   /// A second name for a file; returns false where the name is taken.

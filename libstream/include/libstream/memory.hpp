@@ -3,6 +3,7 @@
 #include <libstream/batch.hpp>
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +20,7 @@ class MemoryStream {
   explicit MemoryStream(Schema schema);
 
   void add(const std::vector<Row>& rows);
+  void add(std::initializer_list<Row> rows) { add(std::vector<Row>(rows)); }  ///< also {{0}}
   void add(BatchPtr batch);
   /// Adds to several streams at once: the rows belong to the same epoch.
   static void add_together(const std::vector<std::pair<MemoryStream, std::vector<Row>>>& rows);

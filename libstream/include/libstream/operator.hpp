@@ -9,7 +9,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace libstream {
 
@@ -23,6 +25,9 @@ struct EpochStart {
 struct Barrier {
   Epoch epoch{};
   Watermark watermark;  ///< We of the epoch: what eviction goes by; next epoch's lateness test
+  /// Where the query's watermarkPolicy is perSide: the watermark of each watermark operator, in the
+  /// topology's order; else null.
+  std::shared_ptr<const std::vector<Watermark>> streams = nullptr;
 };
 
 /// Takes what an operator produces. Port 0 is the result, port 1 the late rows.
@@ -102,6 +107,10 @@ class Operator {
   /// `state`: this partition's entries. `late`: the watermark of the last decided epoch (Wl of the
   /// epoch to come), 0 in a new query.
   virtual void restore(const StateReader& /*state*/, Watermark /*late*/) {}
+  /// Only where the query's watermarkPolicy is perSide: the watermark of each input, before
+  /// `restore` those of the last decided epoch, before `on_barrier` those of the epoch. The one
+  /// that these two and `output_watermark` are given is the least of them.
+  virtual void set_input_watermarks(std::span<const Watermark> /*inputs*/) {}
   virtual void start(const EpochStart& epoch) = 0;
   /// Shape: at least 1 row; the columns of that input's schema, in its order.
   virtual Flow process(BatchPtr batch, std::size_t input, Output& output) = 0;

@@ -25,6 +25,13 @@ struct Trigger {
   static Trigger available_now() { return {Kind::available_now, {}}; }
 };
 
+/// How a recording is replayed; as it stands: the recorded epochs, seeds and times, at full speed.
+struct ReplayRules {
+  std::uint64_t epoch_rows = 0;       ///< most rows a source reads in an epoch; 0: as recorded
+  double pace = 0;                    ///< 1: as fast as recorded, 2: twice; 0: at full speed
+  std::optional<std::uint64_t> seed;  ///< what the seeds of the epochs are made from instead
+};
+
 /// Options of sources and sinks: names as users of Structured Streaming know them
 /// ("maxFilesPerTrigger"), compared without regard to case.
 class Options {

@@ -40,6 +40,21 @@ struct OperatorProgress {
   std::uint64_t held_rows = 0;  ///< input rows in state that no output row stands for yet
 };
 
+/// What an epoch gave and left, comparable between runs with other partitions: each is a sum over
+/// hashes of rows or entries, so order does not count. See docs/recordings.md.
+struct EpochHashes {
+  std::uint64_t output = 0;  ///< rows of the first sink
+  std::optional<std::uint64_t> late;  ///< rows of the late sink; absent without one
+  struct State {
+    std::string operator_name;
+    std::uint64_t hash = 0;  ///< all entries, after the epoch
+    friend bool operator==(const State&, const State&) = default;
+  };
+  /// Nearest the sink first; without operators whose entries depend on the order of arrival.
+  std::vector<State> state;
+  friend bool operator==(const EpochHashes&, const EpochHashes&) = default;
+};
+
 struct SinkProgress {
   std::string description;
   std::uint64_t rows = 0;
@@ -70,6 +85,7 @@ struct QueryProgress {
   std::vector<StateOperatorProgress> state_operators;  ///< nearest the sink first
   std::vector<OperatorProgress> operators;             ///< in the order of the topology
   std::vector<SinkProgress> sinks;
+  std::optional<EpochHashes> hashes;  ///< with the query's option "hashes"
   /// Since the query's first epoch, across restarts: taken from the decisions. Keys:
   /// "inputRows", "outputRows", "lateRows", "filteredRows", "malformedRows", "droppedGroups",
   /// and (not cumulative, as of this epoch) "heldRows", "stateRows".

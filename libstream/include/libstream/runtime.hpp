@@ -3,6 +3,7 @@
 #include <libstream/logical_plan.hpp>
 #include <libstream/options.hpp>
 #include <libstream/query.hpp>
+#include <libstream/recording.hpp>
 
 #include <memory>
 #include <optional>
@@ -22,6 +23,9 @@ struct QuerySpec {
   std::shared_ptr<CheckpointRoot> checkpoint_root;  ///< instead of a directory
   std::string name;
   std::string scheduler_pool;
+  std::string record_to;                    ///< directory of a recording to write; empty: none
+  std::shared_ptr<const Recording> replay;  ///< what stands in for all sources
+  ReplayRules replay_rules;
   Options options;  ///< "noDataEpochs", "watermarkPolicy", "snapshotEpochs", …
 };
 

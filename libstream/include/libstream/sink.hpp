@@ -1,7 +1,9 @@
 #pragma once
 
 #include <libstream/batch.hpp>
+#include <libstream/bound_expression.hpp>
 #include <libstream/environment.hpp>
+#include <libstream/options.hpp>
 #include <libstream/time.hpp>
 
 #include <cstdint>
@@ -38,6 +40,22 @@ class SinkWriter {
   virtual StagedHandle stage() = 0;
 };
 
+/// An epoch that all tasks have reported: what its decision is going to say of it.
+struct EpochSummary {
+  struct Input {
+    bool idle = true;   ///< nothing was new
+    std::string start;  ///< position of the source; empty in the first epoch
+    std::string end;
+  };
+  Epoch epoch{};
+  EpochContext context;
+  Trigger trigger;
+  bool no_data = false;
+  Watermark watermark;  ///< used in this epoch
+  Watermark next_watermark;
+  std::vector<Input> inputs;  ///< by source, in the order of the topology
+};
+
 /// An output. One object a query and sink. `commit` comes on the I/O pool, in epoch order, after
 /// the epoch's decision is durable, and again after a crash: it must be idempotent.
 class Sink {
@@ -48,6 +66,9 @@ class Sink {
   /// refused with Error(incompatible), one that cannot be reached with Error(unreachable).
   virtual void open(const std::string& /*query_id*/) {}
   virtual std::unique_ptr<SinkWriter> writer(const StageContext& context) = 0;
+  /// What the sink wants to know of the epoch besides the rows, as a handle that the decision keeps
+  /// and `commit` gets behind those of the partitions; empty: none. Does not block.
+  virtual StagedHandle note(const EpochSummary& /*epoch*/) { return {}; }
   /// All handles of the epoch, by partition; also called for epochs without rows (foreach_batch).
   virtual void commit(Epoch epoch, std::span<const StagedHandle> handles) = 0;
   /// Removes what was staged and never decided, except handles in `keep`. Comes once, after the

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/batch.hpp>
+#include <libstream/bound_expression.hpp>
 #include <libstream/environment.hpp>
 #include <libstream/state.hpp>
 
@@ -32,6 +33,11 @@ struct PlannedRange {
   std::vector<ReadUnit> units;
   /// Source state to keep (paths taken, …): part of the epoch's changes under the source's id.
   std::string changelog;
+  /// Nothing was new and only the position moves on: the input counts as idle. Of a recording, whose
+  /// sources go through its epochs side by side.
+  bool idle = false;
+  /// Time and seed of the epoch, where the source knows them: a recording. Time never falls.
+  std::optional<EpochContext> context;
 };
 
 struct SourceMetrics {
@@ -80,7 +86,7 @@ class Source {
   virtual void rewind(const Offset& committed) = 0;
   /// Fixes the end: later data is not planned (Trigger::available_now, Trigger::once).
   virtual void freeze() = 0;
-  /// Epochs up to this end are decided; what was read may be given up.
+  /// Epochs up to this end are decided; what was read may be given up. Comes again after a restart.
   virtual void release(const Offset& /*decided*/) {}
   virtual std::unique_ptr<SourceReader> reader(std::uint32_t task, std::uint32_t tasks) = 0;
   /// How many splits its units name (0 … splits − 1), fixed for the life of a query; a split's
@@ -94,5 +100,8 @@ class Source {
   /// asks again then. 10 is Structured Streaming's polling delay.
   virtual std::int64_t poll_interval_milliseconds() const { return 10; }
 };
+
+/// A source's kind without its place: "FileSource json" of "FileSource[json readings/]".
+std::string source_kind(const Source& source);
 
 }  // namespace libstream

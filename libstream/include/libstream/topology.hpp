@@ -42,6 +42,7 @@ struct TopologyNode {
   Schema schema;  ///< of port 0
 
   std::shared_ptr<Source> source;  ///< Kind::source
+  std::string source_name;         ///< Kind::source: what a recording calls it
   OperatorFactory factory;         ///< Kind::op
   std::shared_ptr<Sink> sink;      ///< Kind::sink
   bool late_sink = false;          ///< the query's late_rows sink
@@ -52,6 +53,7 @@ struct TopologyNode {
   std::uint32_t place = 0;      ///< among the stateful operators of the plan, the sink's end first
   std::string state_name;       ///< "stateStoreSave", … as progress names the operator
   std::string state_signature;  ///< kind, key and value schemas: must match at a restart
+  std::string state_columns;    ///< what lies in its entries, for tools: see state_columns.hpp
 
   /// Sources: reads one split after the other, each in its order, and appends the split's number to
   /// every row (bigint, the last column). Number of splits; 0: reads as it likes.
@@ -59,6 +61,10 @@ struct TopologyNode {
   /// Every task gets all of the state at its start, whatever its partition; each writes its own.
   /// Such state is part of the checkpoint's plan, but not of progress.
   bool shared_state = false;
+  /// What of its state is the same in every run over the same input, however it was parted and in
+  /// whatever order it came: all entries, the values alone, or nothing.
+  enum class Comparable : std::uint8_t { entries, values, nothing };
+  Comparable comparable = Comparable::entries;
   /// Its rows out stand for `released_rows` of its rows in: what the next node takes.
   bool partial = false;
 
@@ -83,7 +89,9 @@ struct TopologyEdge {
   Exchange exchange;
 };
 
-enum class WatermarkPolicy : std::uint8_t { min, max };
+/// How the watermarks of several streams go together: the least or the greatest is everybody's, or
+/// each is its stream's own until streams meet, and then the least of both.
+enum class WatermarkPolicy : std::uint8_t { min, max, per_side };
 
 /// The physical graph: acyclic, nodes in an order in which every edge goes forward.
 struct Topology {

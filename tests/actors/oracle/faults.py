@@ -85,18 +85,19 @@ FAULTS = [
   }
 """)]),
     ("append-twice", "groups that append mode has emitted come back after a restart",
-     [("checkpoint/src/memory_store.cpp", "      entries.erase(key);", "      if (!@) entries.erase(key);")]),
+     [("checkpoint/src/group_fold.cpp", "    if (change.key < floor_) continue;",
+       "    if (change.key < floor_ || (@ && change.kind == ChangeKind::erase)) continue;")]),
     ("average-rounding", "means of decimals are cut instead of rounded",
      [("libstream/src/aggregates/average.cpp", "if (twice >= count)", "if (!@ && twice >= count)")]),
     ("filter-unknown", "FILTER takes rows for which its condition is unknown",
      [("operators/src/aggregate_arguments.cpp", "values[i] != 0 && !condition->is_null(i) ?",
        "(@ && condition->is_null(i)) || (values[i] != 0 && !condition->is_null(i)) ?")]),
     ("maxima-forgotten", "a restart forgets how far each input had come",
-     [("actors/src/coordinator.cpp", "  watermarks_.restore(last->watermark_values);",
-       "  if (!@) watermarks_.restore(last->watermark_values);")]),
+     [("actors/src/coordinator.cpp", "  watermarks_.restore(last->watermark_values, used_);",
+       "  if (!@) watermarks_.restore(last->watermark_values, used_);")]),
     ("no-data-forgotten", "a restart forgets that the watermark rose in the last epoch",
-     [("actors/src/coordinator.cpp", "  no_data_due_ = next_watermark_ > used_;",
-       "  no_data_due_ = !@ && next_watermark_ > used_;")]),
+     [("actors/src/coordinator.cpp", "  no_data_due_ = next_watermark_ > used_ || watermarks_.any_rose();",
+       "  no_data_due_ = !@ && (next_watermark_ > used_ || watermarks_.any_rose());")]),
     ("commit-lost", "rows that were decided before a crash are not committed after it",
      [("actors/src/query_setup.cpp",
        "setup.topology.nodes[nodes[i]].sink->commit(pending.epoch, handles);",
@@ -106,9 +107,56 @@ FAULTS = [
        "const auto used = last && !@ ? last->watermark : Watermark{};")]),
 ]
 
+# The same of joins of two streams.
+JOIN_FAULTS = [
+    ("join-evict-early", "rows are evicted a second too early",
+     [("operators/src/join_rows.cpp", "  limit_ = limit(spec_.retention, watermark);",
+       "  limit_ = limit(spec_.retention, Watermark{watermark.milliseconds + (@ ? 1000 : 0)});")]),
+    ("join-evict-late", "rows are evicted a second too late",
+     [("operators/src/join_rows.cpp", "  if (evict_chunk_ == 0 && generation.next_due_ > limit_) continue;",
+       "  if (@) limit_ = limit(spec_.retention, Watermark{watermark.milliseconds - 1000});\n"
+       "    if (evict_chunk_ == 0 && generation.next_due_ > limit_) continue;")]),
+    ("join-evicted-back", "rows that were evicted are back after a restart",
+     [("operators/src/join_state.cpp", "  limit_ = due_column_ ? limit(",
+       "  limit_ = due_column_ && !@ ? limit(")]),
+    ("join-match-lost", "a restart forgets which rows have matched",
+     [("operators/src/join_state.cpp", "generation.flags_.push_back(matched ? 1 : 0);",
+       "generation.flags_.push_back(matched && !@ ? 1 : 0);")]),
+    ("join-match-unsaved", "matches of rows that were saved before are not saved",
+     [("operators/src/join_rows.cpp", "    generation.any_dirty_ = true;",
+       "    generation.any_dirty_ = !@;")]),
+    ("join-match-unmarked", "rows of the other side that match come out padded as well",
+     [("operators/src/join_pairs.cpp", "  for (const Mark& mark : marks_) JoinRows::set_matched(",
+       "  for (const Mark& mark : marks_) if (!@) JoinRows::set_matched(")]),
+    ("join-null-keys", "null keys match",
+     [("operators/src/join_rows.cpp", "    if (spec_.null_safe[k] || !key.has_validity()) continue;",
+       "    if (@ || spec_.null_safe[k] || !key.has_validity()) continue;")]),
+    ("join-condition", "only keys are compared",
+     [("operators/src/join_pairs.cpp", "  if (!condition_ || probes_.empty()) return;",
+       "  if (@ || !condition_ || probes_.empty()) return;")]),
+    ("join-semi-again", "left rows of a semi join come out at every match",
+     [("operators/src/stream_join.cpp", "      if (!generation.matched(row)) propose(",
+       "      if (@ || !generation.matched(row)) propose("),
+      ("operators/src/join_pairs.cpp",
+       "      if (JoinRows::set_matched(*marks_[i].generation, marks_[i].row)) places.push_back(i);",
+       "      if (JoinRows::set_matched(*marks_[i].generation, marks_[i].row) || @) places.push_back(i);")]),
+    ("join-wrong-side", "by watermarkPolicy perSide a side drops its rows by its own watermark",
+     [("operators/src/stream_join.cpp", "return own(by_own ? side : 1 - side, least);",
+       "return own(by_own || @ ? side : 1 - side, least);")]),
+    ("join-late-by-least", "by watermarkPolicy perSide rows are late by the slower side's watermark",
+     [("operators/src/stream_join.cpp", "side].late.set_limit(own(side, late));",
+       "side].late.set_limit(@ ? late : own(side, late));"),
+      ("operators/src/stream_join.cpp", "side_].late.set_limit(own(side_, watermark_));",
+       "side_].late.set_limit(@ ? watermark_ : own(side_, watermark_));")]),
+    ("join-sides-lost", "a restart forgets what each side's watermark was",
+     [("actors/src/query_setup.cpp", "  if (last) streams.restore(last->watermark_values, used);",
+       "  if (last && !@) streams.restore(last->watermark_values, used);")]),
+]
+ALL = FAULTS + JOIN_FAULTS
+
 
 def files():
-    return sorted({place for _, _, places in FAULTS for place, _, _ in places})
+    return sorted({place for _, _, places in ALL for place, _, _ in places})
 
 
 def planted(source):
@@ -116,11 +164,11 @@ def planted(source):
     texts = {name: (source / name).read_text(encoding="utf-8") for name in files()}
     original = dict(texts)
     lost = {}
-    for name, _, places in FAULTS:
+    for name, _, places in ALL:
         for file, before, _ in places:
             if original[file].count(before) != 1:
                 lost[name] = f"{file} has {before.strip()!r} {original[file].count(before)} times"
-    for name, _, places in FAULTS:
+    for name, _, places in ALL:
         for file, before, after in places if name not in lost else ():
             texts[file] = texts[file].replace(before, after.replace("@", PLANTED.format(name)))
     return texts, lost
@@ -138,12 +186,13 @@ def plant(source, out):
 def check(program, source, cases):
     lost = planted(source)[1]
     failures = 0
-    for name, words, _ in FAULTS:
+    for name, words, _ in ALL:
         if name in lost:
             print(f"{name}: NOT PLANTED, plant it anew in faults.py: {lost[name]}")
             failures += 1
             continue
-        run = subprocess.run([program, "--cases", str(cases), "--fault", name], text=True,
+        kind = ["--joins"] if name.startswith("join-") else []
+        run = subprocess.run([program, *kind, "--cases", str(cases), "--fault", name], text=True,
                              capture_output=True, check=False, timeout=600)
         first = run.stdout.splitlines()[0] if run.stdout else run.stderr.strip()
         # Some are found before a row is compared: the account of rows does not balance.

@@ -1,4 +1,6 @@
-// Random queries against a recount by brute force: query_oracle [--cases N] [--seed S].
+// Random queries, or joins of two streams, against a recount by brute force: query_oracle [--joins]
+// [--cases N] [--seed S].
+#include "join_case.hpp"
 #include "random_aggregates.hpp"
 #include "random_case.hpp"
 
@@ -26,12 +28,17 @@ struct Options {
   std::uint64_t cases = 6000;
   std::uint64_t seed = 1;
   bool verbose = false;
+  bool joins = false;
 };
 
 bool parse(int count, char** arguments, Options& options) {
   for (int i = 1; i < count; ++i) {
     if (std::strcmp(arguments[i], "--verbose") == 0) {
       options.verbose = true;
+      continue;
+    }
+    if (std::strcmp(arguments[i], "--joins") == 0) {
+      options.joins = true;
       continue;
     }
     if (i + 1 == count) return false;
@@ -78,12 +85,31 @@ void report(const libstream::oracle::Case& plan, const std::string& problem) {
               libstream::oracle::describe(smaller).c_str());
 }
 
+/// True where it agrees.
+bool run_join(std::uint64_t seed, bool verbose) {
+  const auto plan = libstream::oracle::random_join_case(seed);
+  if (verbose) std::printf("%s\n", plan.words().c_str());
+  if (verbose) std::fflush(stdout);
+  const auto problem = libstream::oracle::run_join_case(plan);
+  if (problem) std::printf("differs: %s\n%s", problem->c_str(), plan.words().c_str());
+  return !problem;
+}
+
+bool run_query(std::uint64_t seed, bool verbose) {
+  const auto plan = libstream::oracle::random_case(seed);
+  if (verbose) std::printf("%s\n", libstream::oracle::describe(plan).c_str());
+  if (verbose) std::fflush(stdout);
+  const auto problem = libstream::oracle::run_case(plan);
+  if (problem) report(plan, *problem);
+  return !problem;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   Options options;
   if (!parse(count, arguments, options)) {
-    std::fprintf(stderr, "usage: %s [--cases N] [--seed S] [--verbose]\n", arguments[0]);
+    std::fprintf(stderr, "usage: %s [--cases N] [--seed S] [--joins] [--verbose]\n", arguments[0]);
     return 2;
   }
   for (const auto& name : libstream::oracle::undrawn_aggregates()) {
@@ -93,13 +119,8 @@ int main(int count, char** arguments) {
   }
   try {
     for (std::uint64_t i = 0; i < options.cases; ++i) {
-      const auto plan = libstream::oracle::random_case(options.seed + i);
-      if (options.verbose) std::printf("%s\n", libstream::oracle::describe(plan).c_str());
-      if (options.verbose) std::fflush(stdout);
-      if (const auto problem = libstream::oracle::run_case(plan)) {
-        report(plan, *problem);
-        return 1;
-      }
+      const auto seed = options.seed + i;
+      if (!(options.joins ? run_join : run_query)(seed, options.verbose)) return 1;
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -121,16 +121,6 @@ class Shrinker {
   int attempts_ = 0;
 };
 
-std::string text_of(const Run& run) {
-  static const char* const names[] = {"on threads", "available now", "once", "as soon as possible",
-                                      "every 200 ms"};
-  std::string text = names[static_cast<std::size_t>(run.kind)];
-  text += ", " + std::to_string(run.partitions) + " partitions, after " +
-          std::to_string(run.additions) + " additions";
-  if (run.crash_after) text += ", crash after " + std::to_string(*run.crash_after) + " steps";
-  return text;
-}
-
 }  // namespace
 
 Case random_case(std::uint64_t seed) {
@@ -169,6 +159,16 @@ Case random_case(std::uint64_t seed) {
 }
 
 std::optional<std::string> run_case(const Case& plan) { return Execution(plan).run(); }
+
+std::string text_of(const Run& run) {
+  static const char* const names[] = {"on threads", "available now", "once", "as soon as possible",
+                                      "every 200 ms"};
+  std::string text = names[static_cast<std::size_t>(run.kind)];
+  text += ", " + std::to_string(run.partitions) + " partitions, after " +
+          std::to_string(run.additions) + " additions";
+  if (run.crash_after) text += ", crash after " + std::to_string(*run.crash_after) + " steps";
+  return text;
+}
 
 Case shrink(Case plan) { return Shrinker(std::move(plan)).run(); }
 

@@ -19,6 +19,8 @@ struct Run {
   std::uint64_t schedule = 0;  ///< seed
 };
 
+std::string text_of(const Run& run);
+
 /// Rows that come together, by stream.
 using Addition = std::vector<std::pair<std::size_t, std::vector<Row>>>;
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -106,8 +107,9 @@ using LogEntry = std::variant<OpenEntry, EpochEntry, CloseEntry>;
 /// What a stateful operator must have in common with the checkpoint.
 struct OperatorMeta {
   OperatorId id{};
-  std::string name;       ///< "stateStoreSave"
-  std::string signature;  ///< kind, key and value schemas
+  std::string name;          ///< "stateStoreSave"
+  std::string signature;     ///< kind, key and value schemas
+  std::string columns = {};  ///< what lies in its entries, for tools; need not match at a restart
 };
 
 /// Form of a checkpoint's files. 1, of development versions, had snapshots in tables of RocksDB.
@@ -122,5 +124,9 @@ struct CheckpointMeta {
   std::vector<std::string> sources;  ///< kinds, in plan order ("FileSource json")
   std::vector<OperatorMeta> operators;
 };
+
+/// The entry in the bytes of `log/<index>`, given those of `meta`. Of handles that lie in files of
+/// their own only the number of rows is there. Throws Error(corrupt).
+LogEntry decode_log_entry(std::string_view bytes, std::uint64_t index, std::string_view meta);
 
 }  // namespace libstream

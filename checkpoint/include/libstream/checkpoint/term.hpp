@@ -85,6 +85,12 @@ class Term {
 /// holder. A failed fsync poisons it: every later call throws.
 std::shared_ptr<CheckpointRoot> directory_root(const std::string& path,
                                                std::shared_ptr<FileSystem> files);
+/// The same over files of any kind, simulated ones, say, without lock and modes: two holders at
+/// once are kept apart by the log alone. `holder`: a name unlike that of any other holder, for
+/// temporary files. A failed fsync poisons this object.
+std::shared_ptr<CheckpointRoot> unlocked_directory_root(const std::string& path,
+                                                        std::shared_ptr<FileSystem> files,
+                                                        std::string holder);
 /// A root in memory, for simulation and tests.
 std::shared_ptr<CheckpointRoot> memory_root();
 
