@@ -12,7 +12,6 @@ FOLDERS = ("libstream", "operators", "checkpoint", "actors", "apps", "tests")
 # Include prefix -> the folders that may use it (below `src/` where they have public headers).
 THIRD_PARTY = {
     "caf/": ("actors/src", "tests/actors"),
-    "rocksdb/": ("checkpoint/src",),
     "openssl/": (),
     "boost/asio": (),
     "boost/describe": ("libstream", "operators/include", "apps/examples", "tests"),
