@@ -1,6 +1,7 @@
 #include <libstream/large_bytes.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <mutex>
 #include <sys/mman.h>
@@ -11,6 +12,13 @@ namespace libstream {
 namespace {
 
 constexpr std::size_t large_least = std::size_t{1} << 20;
+
+/// In steps of an eighth to a quarter, so that what was made for one epoch is large enough for the
+/// next, which differs a little. What is not written to takes no memory.
+std::size_t rounded(std::size_t capacity) {
+  const std::size_t step = std::bit_floor(capacity) / 8;
+  return (capacity / step + 2) * step;
+}
 
 class Kept final {
  public:
@@ -29,7 +37,12 @@ class Kept final {
 
   void keep(std::string&& bytes) {
     const std::lock_guard lock(mutex_);
-    if (bytes_ + bytes.capacity() > kept_large_bytes) return;
+    if (bytes.capacity() > kept_large_bytes) return;
+    // What nobody has asked for is most likely too small.
+    while (bytes_ + bytes.capacity() > kept_large_bytes) {
+      bytes_ -= strings_.front().capacity();
+      strings_.erase(strings_.begin());
+    }
     bytes.clear();
     bytes_ += bytes.capacity();
     const auto place = std::lower_bound(
@@ -64,7 +77,7 @@ std::string large_bytes(std::size_t capacity) {
   std::string bytes;
   if (capacity >= large_least) bytes = Kept::of_process().take(capacity);
   if (bytes.capacity() < capacity) {
-    bytes.reserve(capacity);
+    bytes.reserve(capacity < large_least ? capacity : rounded(capacity));
     advise(bytes);
   }
   return bytes;

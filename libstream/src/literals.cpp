@@ -65,6 +65,8 @@ void read_amounts(std::span<const Token> tokens, std::size_t& at, Amounts& amoun
            token_at(tokens, at + 1).kind == Token::Kind::name);
 }
 
+constexpr auto no_number = "no number; a column of that name stands in backticks";
+
 /// Digits of a decimal literal; `bad` throws.
 template <class Bad>
 Literal decimal_literal(const std::string& digits, bool negative, const Bad& bad) {
@@ -72,6 +74,7 @@ Literal decimal_literal(const std::string& digits, bool negative, const Bad& bad
   int count = 0;
   for (const char c : digits) {
     if (c == '.') continue;
+    if (c < '0' || c > '9') bad(no_number);
     count += value != 0 || c != '0' ? 1 : 0;
     if (count > 38) bad("a decimal has at most 38 digits");
     value = value * 10 + (c - '0');
@@ -136,13 +139,14 @@ Literal number_literal(std::string_view text, const Token& token, bool negative)
     return decimal_literal(digits, negative, bad);
   }
   if (point || exponent || !(suffix.empty() || suffix == "l" || suffix == "s")) {
-    bad("no number; a column of that name stands in backticks");
+    bad(no_number);
   }
   if (negative) digits.insert(digits.begin(), '-');
   end = digits.data() + digits.size();
   std::int64_t value = 0;
   const auto result = std::from_chars(digits.data(), end, value);
-  if (result.ec != std::errc() || result.ptr != end) {
+  if (result.ptr != end) bad(no_number);
+  if (result.ec != std::errc()) {
     bad("the number does not fit into a bigint; write it as a decimal with the suffix BD");
   }
   const bool small = value >= std::numeric_limits<std::int32_t>::min() &&

@@ -126,6 +126,9 @@ TEST_CASE("A mistake is shown with a caret below it") {
   CHECK(parse_error("99999999999999999999").find("does not fit into a bigint") !=
         std::string::npos);
   CHECK(parse_error("5x").find("no number") == 0);
+  CHECK(parse_error("1x2.5").find("no number") == 0);
+  CHECK(parse_error("0.000\x82\x82" + std::string(60, '\x82') + "0").find("no number") == 0);
+  CHECK(parse_error("1.2.3") != "no error");
 }
 
 TEST_CASE("Depth and size of an expression have limits") {
