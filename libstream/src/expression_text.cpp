@@ -4,6 +4,7 @@
 #include <libstream/expression.hpp>
 #include <libstream/time.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -251,9 +252,10 @@ std::optional<Text> special_text(const ExpressionNode& node) {
   if (name == "~" && a.size() == 1) return Text{"~" + bracketed(a[0], postfix), unary};
   if (name == "not" && a.size() == 1) return Text{"NOT " + bracketed(a[0], not_level), not_level};
   if (name == "negate" && a.size() == 1) {
-    // A literal behind the sign would be read as a negative literal.
-    const bool bare = a[0].node().kind == Kind::literal;
-    return Text{"-" + (bare ? "(" + a[0].to_string() + ")" : bracketed(a[0], postfix)), unary};
+    // A number behind the sign would be read as a negative one.
+    const std::string inner = bracketed(a[0], postfix);
+    const bool number = !inner.empty() && inner[0] >= '0' && inner[0] <= '9';
+    return Text{"-" + (number ? "(" + inner + ")" : inner), unary};
   }
   if (name == "is_null" && a.size() == 1) {
     return Text{bracketed(a[0], concat_level) + " IS NULL", predicate};
@@ -289,11 +291,18 @@ std::optional<Text> special_text(const ExpressionNode& node) {
 }
 
 Text call_text(const ExpressionNode& node) {
-  if (!node.filter && !node.distinct) {
+  const bool star =
+      std::any_of(node.arguments.begin(), node.arguments.end(), [](const Expression& argument) {
+        return !argument.empty() && argument.node().kind == Kind::star;
+      });
+  if (!node.filter && !node.distinct && !star) {
     if (auto special = special_text(node)) return std::move(*special);
   }
-  const bool plain = is_plain_name(node.name) || is_callable_keyword(node.name);
-  std::string text = plain ? node.name : quoted_name(node.name);
+  // EXTRACT(field FROM value) is a spelling of its own.
+  const bool apart = node.name == "extract";
+  std::string text = apart                            ? "`extract`"
+                     : is_callable_keyword(node.name) ? node.name
+                                                      : quoted_name(node.name);
   text += '(';
   if (node.distinct) text += "DISTINCT ";
   text += joined(node.arguments) + ")";

@@ -18,6 +18,8 @@ std::int64_t months_of(std::string_view unit) {
   return 0;
 }
 
+constexpr std::int64_t most_months = 1'440'000;
+
 /// Sums the amounts of an INTERVAL, each a count and a unit.
 struct Amounts {
   std::int64_t microseconds = 0;
@@ -28,15 +30,20 @@ struct Amounts {
       std::int64_t value = 0;
       const auto* end = count.data() + count.size();
       const auto result = std::from_chars(count.data(), end, value);
-      if (result.ec != std::errc() || result.ptr != end || value > 120'000 || value < -120'000) {
+      if (result.ec != std::errc() || result.ptr != end) {
         throw Error(ErrorCode::invalid_argument, "a whole number of months or years is expected");
       }
-      months += value * factor;
+      if (__builtin_mul_overflow(value, factor, &value) ||
+          __builtin_add_overflow(months, value, &months) || months > most_months ||
+          months < -most_months) {
+        throw Error(ErrorCode::invalid_argument, "the interval is too long");
+      }
       return;
     }
     const bool negative = !count.empty() && count[0] == '-';
     const std::int64_t value = parse_duration(count.substr(negative ? 1 : 0) + " " + unit);
-    if (__builtin_add_overflow(microseconds, negative ? -value : value, &microseconds)) {
+    if (__builtin_add_overflow(microseconds, negative ? -value : value, &microseconds) ||
+        microseconds == std::numeric_limits<std::int64_t>::min()) {
       throw Error(ErrorCode::invalid_argument, "the interval is too long");
     }
   }
@@ -94,6 +101,18 @@ std::string lowered(std::string text) {
   return text;
 }
 
+bool begins_interval(std::span<const Token> tokens, std::size_t at) {
+  const auto is = [&](std::size_t ahead, Token::Kind kind) {
+    return token_at(tokens, at + ahead).kind == kind;
+  };
+  const auto amount = [&](std::size_t ahead) {
+    return is(ahead, Token::Kind::text) || is(ahead, Token::Kind::number);
+  };
+  if (!is_word(token_at(tokens, at), "INTERVAL")) return false;
+  const bool unit = is(3, Token::Kind::name) && !is_keyword(token_at(tokens, at + 3).value);
+  return amount(1) || (token_at(tokens, at + 1).value == "-" && amount(2) && unit);
+}
+
 Literal interval_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at) {
   const Token& first = token_at(tokens, at);
   Amounts amounts;
@@ -132,7 +151,10 @@ Literal number_literal(std::string_view text, const Token& token, bool negative)
     double value = 0;
     const auto result = std::from_chars(digits.data(), end, value);
     if (result.ec != std::errc() || result.ptr != end) bad("no number that a double can hold");
-    if (suffix == "f") value = static_cast<double>(static_cast<float>(value));
+    if (suffix == "f") {
+      if (value > std::numeric_limits<float>::max()) bad("no number that a float can hold");
+      value = static_cast<double>(static_cast<float>(value));
+    }
     return {Value(negative ? -value : value), suffix == "f" ? TypeId::float32 : TypeId::float64};
   }
   if ((suffix.empty() && point) || (suffix == "bd" && !exponent)) {

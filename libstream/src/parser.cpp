@@ -41,6 +41,7 @@ enum Power {
 struct Parsed {
   Expression expression;
   int depth = 1;
+  int parts = 1;  // Of the whole tree; one that stands in it twice counts twice.
 };
 
 class Parser {
@@ -49,6 +50,7 @@ class Parser {
 
   Expression run() {
     if (peek().kind == Token::Kind::end) fail("an expression is expected");
+    if (is_symbol("*") && peek(1).kind == Token::Kind::end) return star().expression;
     Parsed result = parse(no_power);
     if (accept("AS")) {
       result = make_named(Kind::alias, name_token("a name is expected behind AS"), result);
@@ -97,21 +99,21 @@ class Parser {
     return tokens_[at_++].value;
   }
 
-  Parsed make(ExpressionNode node, int depth) {
-    if (++nodes_ > node_limit) {
+  Parsed make(ExpressionNode node, int depth = 1, int parts = 1) {
+    if (parts > node_limit) {
       fail("the expression has more than " + std::to_string(node_limit) + " parts");
     }
     if (depth > tree_depth_limit) {
       fail("the expression is nested more than " + std::to_string(tree_depth_limit) + " deep");
     }
-    return {Expression(std::make_shared<const ExpressionNode>(std::move(node))), depth};
+    return {Expression(std::make_shared<const ExpressionNode>(std::move(node))), depth, parts};
   }
   Parsed make_literal(Value value, DataType type) {
     ExpressionNode node;
     node.kind = Kind::literal;
     node.value = std::move(value);
     node.type = std::move(type);
-    return make(std::move(node), 1);
+    return make(std::move(node));
   }
   Parsed make_literal(Literal literal) {
     return make_literal(std::move(literal.value), std::move(literal.type));
@@ -122,7 +124,7 @@ class Parser {
     node.name = std::move(name);
     node.type = std::move(type);
     node.arguments = {inner.expression};
-    return make(std::move(node), inner.depth + 1);
+    return make(std::move(node), inner.depth + 1, inner.parts + 1);
   }
   Parsed make_call(std::string_view name, std::vector<Parsed> arguments) {
     ExpressionNode node;
@@ -131,11 +133,13 @@ class Parser {
       node.name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     }
     int depth = 0;
+    int parts = 1;
     for (Parsed& argument : arguments) {
       depth = std::max(depth, argument.depth);
+      parts += argument.parts;
       node.arguments.push_back(std::move(argument.expression));
     }
-    return make(std::move(node), depth + 1);
+    return make(std::move(node), depth + 1, parts);
   }
 
   Parsed parse(Power least) {
@@ -196,7 +200,7 @@ class Parser {
       ExpressionNode path;
       path.kind = Kind::column;
       path.name = node.name + "." + quoted_part(name);
-      left = make(std::move(path), 1);
+      left = make(std::move(path));
     } else {
       Parsed field = make_literal(Value(name), TypeId::string);
       left = make_call("field", {std::move(left), std::move(field)});
@@ -289,15 +293,22 @@ class Parser {
     if (accept_symbol("+")) return parse(unary_power);
     if (accept_symbol("~")) return make_call("~", {parse(unary_power)});
     if (accept_symbol("!")) return make_call("not", {parse(unary_power)});
-    const Token& after = peek(1);
-    const bool alone = after.kind == Token::Kind::end || after.value == ")" || after.value == ",";
-    if (alone && accept_symbol("*")) {
-      ExpressionNode node;
-      node.kind = Kind::star;
-      node.name = "*";
-      return make(std::move(node), 1);
-    }
     fail("'" + peek().value + "' does not begin an expression");
+  }
+
+  /// The star that stands for all columns: a whole expression, or an argument of a call.
+  Parsed star() {
+    ++at_;
+    ExpressionNode node;
+    node.kind = Kind::star;
+    node.name = "*";
+    return make(std::move(node));
+  }
+  Parsed argument() {
+    const Token& after = peek(1);
+    const bool alone =
+        after.kind == Token::Kind::symbol && (after.value == ")" || after.value == ",");
+    return alone && is_symbol("*") ? star() : parse(no_power);
   }
 
   Parsed name_or_word() {
@@ -316,9 +327,7 @@ class Parser {
           (is_word(token, "TIMESTAMP") || is_word(token, "DATE"))) {
         return typed_literal();
       }
-      if (is_word(token, "INTERVAL") &&
-          (after.kind == Token::Kind::text || after.kind == Token::Kind::number ||
-           (after.kind == Token::Kind::symbol && after.value == "-"))) {
+      if (begins_interval(tokens_, at_)) {
         ++at_;
         return interval();
       }
@@ -335,7 +344,7 @@ class Parser {
     ExpressionNode node;
     node.kind = Kind::column;
     node.name = token.kind == Token::Kind::quoted_name ? quoted_part(token.value) : token.value;
-    return make(std::move(node), 1);
+    return make(std::move(node));
   }
 
   Parsed call_arguments(const std::string& name) {
@@ -350,7 +359,7 @@ class Parser {
     }
     if (!is_symbol(")")) {
       do {
-        arguments.push_back(parse(no_power));
+        arguments.push_back(argument());
       } while (accept_symbol(","));
     }
     expect_symbol(")", "behind the arguments of " + name);
@@ -367,7 +376,11 @@ class Parser {
     ExpressionNode node = result.expression.node();
     node.distinct = distinct;
     if (condition) node.filter = condition->expression;
-    return make(std::move(node), std::max(result.depth, condition ? condition->depth + 1 : 0));
+    if (condition) {
+      result.depth = std::max(result.depth, condition->depth + 1);
+      result.parts += condition->parts;
+    }
+    return make(std::move(node), result.depth, result.parts);
   }
 
   /// f(percentage) WITHIN GROUP (ORDER BY value [DESC]) reads as f(value, percentage).
@@ -473,7 +486,6 @@ class Parser {
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  int nodes_ = 0;
 };
 
 }  // namespace

@@ -44,6 +44,8 @@ TEST_CASE("Text of an expression reads back as the same expression") {
       {"a - -5", "a - -5"},
       {"-(-x)", "-(-x)"},
       {"-(5)", "-(5)"},
+      {"- -0.0[a]", "-(0.0[a])"},
+      {"-'5'", "-'5'"},
       {"not a and b", "NOT a AND b"},
       {"not (a and b)", "NOT (a AND b)"},
       {"a and b or c and d", "a AND b OR c AND d"},
@@ -82,6 +84,13 @@ TEST_CASE("Text of an expression reads back as the same expression") {
       {"sum(v) `a total`", "sum(v) AS `a total`"},
       {"a desc", "a DESC"},
       {"interval", "interval"},
+      {"interval - 1", "interval - 1"},
+      {"interval - 1 day", "INTERVAL -1 DAYS"},
+      {"INTERVAL 100000 YEARS", "INTERVAL 1200000 MONTHS"},
+      {"`extract`(a)", "`extract`(a)"},
+      {"*", "*"},
+      {"`in`(*, 1)", "in(*, 1)"},
+      {"negate(*)", "negate(*)"},
       {"X'00ff'", "X'00FF'"},
       {"null", "NULL"},
       {"a || 'x'", "concat(a, 'x')"}};
@@ -129,6 +138,11 @@ TEST_CASE("A mistake is shown with a caret below it") {
   CHECK(parse_error("1x2.5").find("no number") == 0);
   CHECK(parse_error("0.000\x82\x82" + std::string(60, '\x82') + "0").find("no number") == 0);
   CHECK(parse_error("1.2.3") != "no error");
+  CHECK(parse_error("(*) all").find("'*' does not begin an expression") == 0);
+  CHECK(parse_error("-*").find("'*' does not begin an expression") == 0);
+  CHECK(parse_error("1e39f").find("no number that a float can hold") == 0);
+  CHECK(parse_error("INTERVAL 100000 YEARS 100000 YEARS").find("the interval is too long") == 0);
+  CHECK(parse_error("INTERVAL 1.5 MONTHS").find("a whole number of months") == 0);
 }
 
 TEST_CASE("Depth and size of an expression have limits") {
@@ -138,6 +152,10 @@ TEST_CASE("Depth and size of an expression have limits") {
   std::string wide = "f(a";
   for (int i = 0; i < 10'000; ++i) wide += ",a";
   CHECK(parse_error(wide + ")").find("more than 10000 parts") != std::string::npos);
+  // The subject of CASE stands in the tree once for each WHEN: 20 levels would be 2^20 times.
+  std::string twice = "a";
+  for (int i = 0; i < 20; ++i) twice = "case " + twice + " when b then c when d then e end";
+  CHECK(parse_error(twice).find("more than 10000 parts") != std::string::npos);
   std::string chain = "a";
   for (int i = 0; i < 1'100; ++i) chain += "+a";
   CHECK(parse_error(chain).find("nested more than 1000 deep") != std::string::npos);
