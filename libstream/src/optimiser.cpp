@@ -259,7 +259,7 @@ ResolvedPtr pin_joins(const ResolvedPtr& plan) {
 
 ResolvedPtr optimise(const ResolvedPtr& plan, const OptimiserOptions& options) {
   const auto best = prune_columns(FilterPush(options).run(fold(plan)), options);
-  return options.strict ? pin_joins(best) : best;
+  return options.recorded_rules ? pin_joins(best) : best;
 }
 
 }  // namespace libstream

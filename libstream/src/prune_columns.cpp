@@ -234,7 +234,7 @@ class Pruning {
       analysis::fail_with_event_times("drop_duplicates", input, read_ones);
     }
     if (!read_ones.empty()) return read_ones[0];
-    if (input.event_times.size() > 1 || options_.strict) return std::nullopt;
+    if (input.event_times.size() > 1 || options_.recorded_rules) return std::nullopt;
     return plan.event_column;
   }
 

@@ -42,6 +42,22 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                   " is an extension; leave it out, or leave strict mode");
 }
 
+/// Option eventTimeRules. Unless it says, ours: but strict mode goes by the recorded ones.
+bool wants_recorded_rules(const Options& options, bool strict) {
+  const auto choice = options.get("eventTimeRules", strict ? "structuredStreaming" : "libstream");
+  if (same_name(choice, "structuredStreaming")) return true;
+  if (!same_name(choice, "libstream")) {
+    throw Error(ErrorCode::invalid_argument, "option eventTimeRules is \"" + choice +
+                                                 "\", but can be libstream or structuredStreaming");
+  }
+  if (strict) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: option eventTimeRules = libstream is an extension; leave it out, or "
+                "leave strict mode");
+  }
+  return false;
+}
+
 void check_operators(const ResolvedPlan& plan) {
   if (plan.kind == ResolvedPlan::Kind::top_n) {
     throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
@@ -79,7 +95,9 @@ ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
 
 ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec,
                       const PlannerOptions& options) {
-  auto best = optimise(plan, {.late_rows = spec.late_sink.has_value(), .strict = options.strict});
+  auto best =
+      optimise(plan, {.late_rows = spec.late_sink.has_value(),
+                      .recorded_rules = wants_recorded_rules(spec.options, options.strict)});
   if (!best->streaming || !per_source_partition_wanted(spec)) return best;
   check_per_source_partition(spec);
   return carry_row_watermarks(best, source_splits);

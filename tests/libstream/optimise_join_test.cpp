@@ -138,10 +138,10 @@ TEST_CASE("Only columns that are read are kept, also of static data") {
   CHECK(counted->inputs[0]->inputs[0]->schema.to_string() == "k string, ts timestamp");
 }
 
-TEST_CASE("In strict mode a number above a constant is a bound in seconds, as recorded") {
-  const auto left_fixed = [](JoinType type, const std::string& more, bool strict) {
+TEST_CASE("By the recorded rules a number above a constant is a bound in seconds") {
+  const auto left_fixed = [](JoinType type, const std::string& more, bool recorded) {
     const auto query = side("l").join(side("r"), std::string(range) + " AND " + more, type);
-    const auto plan = optimised(query.select("l.v"), {.strict = strict});
+    const auto plan = optimised(query.select("l.v"), {.recorded_rules = recorded});
     const auto& join = plan->kind == ResolvedPlan::Kind::join ? plan : plan->inputs[0];
     REQUIRE(join->kind == ResolvedPlan::Kind::join);
     return join->join->left.retention.fixed;

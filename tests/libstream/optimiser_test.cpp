@@ -149,8 +149,9 @@ TEST_CASE("A deduplication tells late rows by the event time that is read there 
   const auto marked = rows().with_watermark("t", "1 second");
   CHECK(event_column(marked.drop_duplicates({"k"})) == "t");
   CHECK(event_column(marked.drop_duplicates({"k"}).select("k")) == "t");
-  CHECK(event_column(marked.drop_duplicates({"k"}).select("k"), {.strict = true}) == "none");
-  CHECK(event_column(marked.drop_duplicates({"t"}).select("k"), {.strict = true}) == "t");
+  CHECK(event_column(marked.drop_duplicates({"k"}).select("k"), {.recorded_rules = true}) ==
+        "none");
+  CHECK(event_column(marked.drop_duplicates({"t"}).select("k"), {.recorded_rules = true}) == "t");
   const auto twice = marked.with_column("u", col("t"));
   CHECK(event_column(twice.drop_duplicates({"k", "u"}).select("k")) == "u");
   CHECK(event_column(twice.drop_duplicates({"k"}).select("k", "t")) == "t");

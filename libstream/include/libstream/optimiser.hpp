@@ -10,7 +10,7 @@ struct OptimiserOptions {
   bool late_rows = false;
   /// What Structured Streaming does by accident: the event time is taken away from a deduplication
   /// where nobody reads it, so that no row is late there; a join takes "v > 5" for a bound in time.
-  bool strict = false;
+  bool recorded_rules = false;
 };
 
 /// The same answer for less work: folds constants, pushes filters towards the sources and takes
