@@ -160,8 +160,10 @@ class AsOfJoin final : public Operator {
         left_width_(left.size()),
         pair_(stream_join_late_schema(left, right)),
         right_schema_(right),
-        left_(side_spec('l', std::move(left), plan_.left_keys, plan_.left_time, context, tuning)),
-        right_(side_spec('r', right_schema_, plan_.right_keys, plan_.right_time, context, tuning)),
+        left_(side_spec('l', std::move(left), plan_.left_keys, plan_.left_time, context, tuning),
+              log_),
+        right_(side_spec('r', right_schema_, plan_.right_keys, plan_.right_time, context, tuning),
+               log_),
         latest_({'k', right_schema_, plan_.right_keys, plan_.right_time, context.key_groups}),
         due_(right_schema_, plan_.right_keys, plan_.right_time),
         late_{LateFilter(plan_.left_time), LateFilter(plan_.right_time)} {
@@ -244,8 +246,9 @@ class AsOfJoin final : public Operator {
   }
 
   void collect_changes(ChangelogWriter& changes) override {
-    left_.collect(changes);
-    right_.collect(changes);
+    left_.finish_log();
+    right_.finish_log();
+    log_.collect(changes);
     latest_.collect(changes);
   }
 
@@ -387,6 +390,7 @@ class AsOfJoin final : public Operator {
   const std::size_t left_width_;
   const Schema pair_;
   const Schema right_schema_;
+  JoinLog log_;
   JoinRows left_;      ///< not yet come out
   JoinRows right_;     ///< ahead of the watermark
   LatestRows latest_;  ///< behind it

@@ -9,7 +9,7 @@
 // The rows of one side in memory; join_state.cpp is their way to the state store and back.
 namespace libstream {
 
-JoinRows::JoinRows(Spec spec) : spec_(std::move(spec)) {
+JoinRows::JoinRows(Spec spec, JoinLog& log) : spec_(std::move(spec)), log_(log) {
   const JoinRetention& retention = spec_.retention;
   if (retention.key) {
     due_column_ = spec_.keys[*retention.key];
