@@ -28,7 +28,7 @@ class DueRows {
   void add(const RowList& rows) {
     if (rows.size() == 0) return;
     for (std::size_t c = 0; c < schema_.size(); ++c) {
-      parts_[c].push_back(gather_column(schema_[c].type, rows, c));
+      parts_[c].push_back(gather_column(schema_[c].type, rows, c, Texts::copied));
     }
     count_ += rows.size();
   }
@@ -338,7 +338,7 @@ class AsOfJoin final : public Operator {
     if (list_.size() == 0) return;
     std::vector<ColumnPtr> columns;
     for (std::uint32_t c = 0; c < left_width_; ++c) {
-      columns.push_back(gather_column(pair_[c].type, list_, c));
+      columns.push_back(gather_column(pair_[c].type, list_, c, Texts::copied));
     }
     const BatchPtr lefts = make_batch(std::move(columns), list_.size());
     const std::uint64_t* hashes = hashes_.compute(*lefts, plan_.left_keys);
@@ -379,9 +379,9 @@ class AsOfJoin final : public Operator {
     if (found.empty()) return;
     std::vector<ColumnPtr> columns;
     for (const std::uint32_t column : plan_.output) {
-      columns.push_back(column < left_width_
-                            ? lefts.columns[column]->gather(found)
-                            : gather_column(pair_[column].type, rights, column - left_width_));
+      columns.push_back(column < left_width_ ? lefts.columns[column]->gather(found)
+                                             : gather_column(pair_[column].type, rights,
+                                                             column - left_width_, Texts::copied));
     }
     output.emit(make_batch(std::move(columns), found.size()));
   }

@@ -198,6 +198,7 @@ class JoinRows {
   std::uint64_t live_ = 0;
   std::uint64_t expected_ = 0;  ///< rows of a state being loaded
   std::size_t chunk_bytes_ = 0;
+  SharedHeaps heaps_;  ///< of rows that were added
   std::uint64_t epoch_ = 0;
   std::uint32_t number_ = 0;  ///< of the next segment in this epoch
   EventTime limit_ = JoinChunk::always;
