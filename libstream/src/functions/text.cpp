@@ -306,12 +306,14 @@ ColumnPtr levenshtein_kernel(const KernelCall& call) {
   });
 }
 
-/// locate(search, text[, from]): in characters from 1; 0 = not there.
+/// locate(search, text[, from]): in characters from 1; 0 = not there, or no place to start from.
 ColumnPtr locate_kernel(const KernelCall& call) {
   return make_values<std::int32_t>(call, [&](std::size_t i, std::int32_t& out) {
+    const bool anywhere = call.arguments.size() < 3;
+    if (!anywhere && call.arguments[2].is_null(i)) return true;
+    if (call.arguments[0].is_null(i) || call.arguments[1].is_null(i)) return false;
     const std::string_view text = text_at(call.arguments[1], i);
-    const std::int32_t from =
-        call.arguments.size() == 3 ? value_at<std::int32_t>(call.arguments[2], i) : 1;
+    const std::int32_t from = anywhere ? 1 : value_at<std::int32_t>(call.arguments[2], i);
     if (from < 1) return true;
     const std::string_view before = character_range(text, 0, static_cast<std::size_t>(from) - 1);
     if (characters(before) + 1 < static_cast<std::uint32_t>(from)) return true;
@@ -337,6 +339,11 @@ std::optional<Signature> resolve_pad(std::span<const BoundPtr> a) {
     if (!is_scalar(argument)) return std::nullopt;
   }
   return signature(std::move(types), TypeId::string);
+}
+std::optional<Signature> resolve_locate(std::span<const BoundPtr> a) {
+  auto result = takes<TypeId::string, TypeId::string, TypeId::integer, TypeId::integer>(a);
+  if (result) result->nullable = a[0]->nullable || a[1]->nullable;
+  return result;
 }
 std::optional<Signature> resolve_levenshtein(std::span<const BoundPtr> a) {
   auto result = takes<TypeId::string, TypeId::string, TypeId::integer, TypeId::integer>(a);
@@ -376,8 +383,10 @@ std::span<const Function> text_functions() {
           takes<text, text, number, text>, always<substring_index_kernel>);
     t.add("levenshtein", "levenshtein(string, string[, limit])", 2, 3, resolve_levenshtein,
           always<levenshtein_kernel>);
-    t.add("locate", "locate(search, string[, from])", 2, 3, takes<text, text, number, number>,
-          always<locate_kernel>);
+    for (const char* name : {"locate", "position"}) {
+      t.add(name, "locate(search, string[, from])", 2, 3, resolve_locate, always<locate_kernel>)
+          .nulls = NullRule::own;
+    }
     t.add("reverse", "reverse(string)", 1, 1, takes<text, text>, always<reverse_kernel>);
     return t.take();
   }();
