@@ -82,6 +82,13 @@ void write_changes(const std::vector<TaskChanges>& changes, format::Epoch::Build
     } else {
       list[i].setBytes(to_data(changes[i].inline_bytes));
     }
+    if (const auto& extent = changes[i].extent) {
+      auto to_extent = list[i].initExtent();
+      to_extent.setFirstGroup(extent->first_group);
+      to_extent.setLastGroup(extent->last_group);
+      to_extent.setFloor(to_data(extent->floor));
+      to_extent.setBelow(to_data(extent->below));
+    }
   }
 }
 
@@ -181,6 +188,11 @@ void read_changes(format::Epoch::Reader from, EpochEntry& entry) {
     changes.inline_bytes = from_data(item.getBytes());
     if (item.hasFile()) {
       changes.file = read(item.getFile());
+    }
+    if (item.hasExtent()) {
+      const auto extent = item.getExtent();
+      changes.extent = {extent.getFirstGroup(), extent.getLastGroup(), from_data(extent.getFloor()),
+                        from_data(extent.getBelow())};
     }
     entry.changes.push_back(std::move(changes));
   }

@@ -54,6 +54,14 @@ struct Changes {
   partition @1 :UInt32;
   bytes @2 :Data;
   file @3 :File;        # where set, `bytes` is empty
+  extent @4 :Extent;    # of all entries, where it is known
+}
+
+struct Extent {
+  firstGroup @0 :UInt32;
+  lastGroup @1 :UInt32;
+  floor @2 :Data;       # that the changes set in these groups; empty: none
+  below @3 :Data;       # all keys are
 }
 
 struct Handle {

@@ -58,6 +58,10 @@ StoredEntry random_entry(std::mt19937_64& random) {
     } else {
       changes.inline_bytes = random_text(random);
     }
+    if (random() % 2 == 0) {
+      changes.extent = {static_cast<std::uint32_t>(random()), static_cast<std::uint32_t>(random()),
+                        random_text(random), random_text(random)};
+    }
     entry.changes.push_back(changes);
     SinkStage stage{random_text(random), {}};
     for (auto handles = random() % 3; handles > 0; --handles) {
@@ -101,6 +105,14 @@ TEST_CASE("Entries come back as they were written") {
     for (std::size_t n = 0; n < was.changes.size(); ++n) {
       CHECK(is.changes[n].file == was.changes[n].file);
       CHECK(is.changes[n].inline_bytes == was.changes[n].inline_bytes);
+      const auto& before = was.changes[n].extent;
+      const auto& after = is.changes[n].extent;
+      REQUIRE(after.has_value() == before.has_value());
+      if (!before) continue;
+      CHECK(after->first_group == before->first_group);
+      CHECK(after->last_group == before->last_group);
+      CHECK(after->floor == before->floor);
+      CHECK(after->below == before->below);
     }
     REQUIRE(is.snapshot.has_value() == was.snapshot.has_value());
     if (was.snapshot) CHECK(is.snapshot->runs == was.snapshot->runs);

@@ -29,7 +29,7 @@ struct TaskChanges {
   std::uint32_t partition = 0;
   std::string inline_bytes;
   std::optional<StateFile> file;
-  /// Of what this term stored; no part of the entry.
+  /// Of all its entries, where the operator knows it.
   std::optional<ChangeExtent> extent = std::nullopt;
 };
 
