@@ -73,7 +73,8 @@ class Coordinator {
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges);
   void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
-  void store(OperatorId op, std::uint32_t partition, std::string changes);
+  void store(OperatorId op, std::uint32_t partition, std::string changes,
+             std::optional<ChangeExtent> extent);
   void part_done();
   void try_decide();
   void try_commit();

@@ -137,7 +137,8 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges) {
     if (!range) continue;
     ends_[i] = range->end;
     if (!range->changelog.empty()) {
-      store(setup_.topology.nodes[sources_[i]].id, 0, std::exchange(range->changelog, {}));
+      store(setup_.topology.nodes[sources_[i]].id, 0, std::exchange(range->changelog, {}),
+            std::nullopt);
     }
   }
   run.entry.source_ends = ends_;
@@ -179,18 +180,20 @@ void Coordinator::hand_out(const EpochStart& start) {
   }
 }
 
-void Coordinator::store(OperatorId op, std::uint32_t partition, std::string changes) {
+void Coordinator::store(OperatorId op, std::uint32_t partition, std::string changes,
+                        std::optional<ChangeExtent> extent) {
   const auto epoch = running_->entry.epoch;
   if (changes.size() <= Term::inline_limit) {  // goes into the entry: nothing to wait for
     running_->entry.changes.push_back(
-        term_->store_changes(op, partition, epoch, std::move(changes)));
+        term_->store_changes(op, partition, epoch, std::move(changes), std::move(extent)));
     return;
   }
   ++running_->missing;
   auto stored = std::make_shared<TaskChanges>();
   run(
-      [stored, op, partition, epoch, term = term_, changes = std::move(changes)]() mutable {
-        *stored = term->store_changes(op, partition, epoch, std::move(changes));
+      [stored, op, partition, epoch, term = term_, changes = std::move(changes),
+       extent = std::move(extent)]() mutable {
+        *stored = term->store_changes(op, partition, epoch, std::move(changes), std::move(extent));
       },
       [this, stored, epoch] {
         if (!running_ || running_->entry.epoch != epoch || phase_ != Phase::running) return;

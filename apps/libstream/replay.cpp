@@ -100,6 +100,7 @@ class Replay {
                  .option("watermarkPolicy", scenario_.watermark_policy)
                  // Counts state as recorded also where it restarts in our own mode.
                  .option("slidingWindows", "expanded")
+                 .option("eventTimeRules", "structuredStreaming")
                  .memory(table_)
                  .start();
   }

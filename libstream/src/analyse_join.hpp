@@ -24,5 +24,8 @@ bool may_be_bounded(const JoinPlan& join, const ResolvedPlan& left, const Resolv
                     bool left_side);
 /// Sets `event_column` and `retention` of both sides.
 void derive_retention(JoinPlan& join, const ResolvedPlan& left, const ResolvedPlan& right);
+/// As Structured Streaming does, takes a number for a time in seconds: a side whose own number must
+/// be above a constant ("v > 5" of rows that wait for a match) keeps its rows for ever from there.
+void pin_by_numbers(JoinPlan& join, const ResolvedPlan& left, const ResolvedPlan& right);
 
 }  // namespace libstream::analysis

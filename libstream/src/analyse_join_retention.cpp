@@ -23,6 +23,7 @@ struct Sum {
   };
   std::vector<Term> terms;
   double constant = 0;
+  bool numbers = false;  ///< columns may be numbers too
 };
 
 bool is_real(const DataType& type) {
@@ -40,7 +41,10 @@ bool collect(const BoundExpression& expression, bool negative, bool floored, Sum
   };
   switch (expression.kind) {
     case Node::column:
-      if (expression.type.id() != TypeId::timestamp) return false;
+      if (expression.type.id() != TypeId::timestamp &&
+          !(sum.numbers && expression.type.is_numeric())) {
+        return false;
+      }
       sum.terms.push_back({expression.column, negative, floored});
       return true;
     case Node::literal:
@@ -108,9 +112,10 @@ std::int64_t whole_milliseconds(std::int64_t microseconds) {
 
 /// The lower bound of a time of one side; columns of the side are those from `first` to `last`.
 std::optional<Bound> bound_of(const BoundExpression& condition, std::uint32_t first,
-                              std::uint32_t last) {
+                              std::uint32_t last, bool numbers = false) {
   const auto comparison = comparison_of(condition);
   Sum sum;  // large - small > 0
+  sum.numbers = numbers;
   if (!comparison || !collect(*comparison->large, false, false, sum) ||
       !collect(*comparison->small, true, false, sum)) {
     return std::nullopt;
@@ -285,7 +290,32 @@ std::optional<std::uint32_t> late_column(const JoinPlan& join, const Side& side,
   return times[0];
 }
 
+/// The least bound by a constant that any number of the side has, read as seconds.
+std::optional<std::int64_t> least_number(const JoinPlan& join, const Side& side) {
+  std::optional<std::int64_t> least;
+  const auto& left = side.left ? side.own : side.other;
+  const auto& right = side.left ? side.other : side.own;
+  const auto last = side.first + static_cast<std::uint32_t>(side.own.schema.size());
+  for (const auto& part : standing_conditions(join, left.schema.size(), right.schema.size())) {
+    const auto bound = bound_of(*part, side.first, last, true);
+    if (bound && !bound->other) least = std::min(least.value_or(bound->offset), bound->offset);
+  }
+  return least;
+}
+
 }  // namespace
+
+void pin_by_numbers(JoinPlan& join, const ResolvedPlan& left, const ResolvedPlan& right) {
+  for (const auto left_side : {true, false}) {
+    const auto side = side_of(left, right, left_side);
+    auto& retention = left_side ? join.left.retention : join.right.retention;
+    if (retention.key || side.own.event_times.empty() || side.other.event_times.empty()) continue;
+    const auto pin = least_number(join, side);
+    if (!pin) continue;
+    if (!retention.column) retention.column = side.own.event_times[0];
+    retention.fixed = std::min(retention.fixed.value_or(*pin), *pin);
+  }
+}
 
 std::optional<std::uint32_t> key_with_time(const JoinPlan& join, const ResolvedPlan& left,
                                            const ResolvedPlan& right) {

@@ -32,14 +32,12 @@ std::int64_t delay_below(const ResolvedPlan& plan) {
   return 0;
 }
 
-void check_event_times(const LogicalPlan& plan, const ResolvedPlan& input) {
+/// Rows are kept for as long as the delay of the one event time says.
+void check_within_watermark(const LogicalPlan& plan, const ResolvedPlan& input) {
   if (input.event_times.size() > 1) {
-    fail("MULTIPLE_EVENT_TIME_COLUMNS",
-         name_of(plan) + ": both \"" + input.schema[input.event_times[0]].name + "\" and \"" +
-             input.schema[input.event_times[1]].name +
-             "\" carry the event time there; keep one of them with select or drop below");
+    fail_with_event_times(name_of(plan), input, input.event_times);
   }
-  if (plan.within_watermark && input.event_times.empty()) {
+  if (input.event_times.empty()) {
     fail("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
          name_of(plan) +
              " needs a watermark: it keeps a row's key for as long as the watermark's delay; call "
@@ -49,9 +47,17 @@ void check_event_times(const LogicalPlan& plan, const ResolvedPlan& input) {
 
 }  // namespace
 
+void fail_with_event_times(const std::string& name, const ResolvedPlan& input,
+                           std::span<const std::uint32_t> columns) {
+  fail("MULTIPLE_EVENT_TIME_COLUMNS",
+       name + ": both \"" + input.schema[columns[0]].name + "\" and \"" +
+           input.schema[columns[1]].name +
+           "\" carry the event time there; keep one of them with select or drop below");
+}
+
 ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
                                 const Identity& identity) {
-  check_event_times(plan, *input);
+  if (plan.within_watermark) check_within_watermark(plan, *input);
   auto node = same_columns(ResolvedPlan::Kind::deduplicate, plan, input, identity);
   std::set<std::uint32_t> keys;
   for (const auto& key : plan.keys) {
@@ -65,7 +71,10 @@ ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& inpu
     if (plan.keys.empty() || keys.contains(i)) node->keys.push_back(i);
   }
   if (!input->event_times.empty()) {
-    node->event_column = input->event_times[0];
+    // Of several, one that is a key; which of them are read at all is known once all is planned.
+    const auto by_key = std::find_if(input->event_times.begin(), input->event_times.end(),
+                                     [&](std::uint32_t column) { return keys.contains(column); });
+    node->event_column = by_key == input->event_times.end() ? input->event_times[0] : *by_key;
     const auto place = std::find(node->keys.begin(), node->keys.end(), *node->event_column);
     if (place != node->keys.end() && !plan.within_watermark) {
       node->time_key = static_cast<std::uint32_t>(place - node->keys.begin());

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -110,6 +111,9 @@ ResolvedPtr resolve_aggregate_node(const LogicalPlan& plan, const ResolvedPtr& i
                                    const Identity& identity);
 ResolvedPtr resolve_deduplicate(const LogicalPlan& plan, const ResolvedPtr& input,
                                 const Identity& identity);
+/// Throws: both of the first two `columns` of `input` carry the event time.
+[[noreturn]] void fail_with_event_times(const std::string& name, const ResolvedPlan& input,
+                                        std::span<const std::uint32_t> columns);
 ResolvedPtr resolve_top_n(const LogicalPlan& plan, const ResolvedPtr& input,
                           const Identity& identity);
 /// Throws where a top_n cannot run in that output mode, or not below that operator.

@@ -8,9 +8,10 @@ namespace libstream {
 namespace {
 
 // Options of the query itself; all others belong to the sink named next.
-constexpr std::array<std::string_view, 10> query_options{
-    "eventTime",      "idleTimeout",   "noDataEpochs", "watermarkPolicy", "slidingWindows",
-    "snapshotEpochs", "snapshotBytes", "restarts",     "broadcastLimit",  "hashes"};
+constexpr std::array<std::string_view, 11> query_options{
+    "eventTime",      "idleTimeout",    "noDataEpochs",  "watermarkPolicy",
+    "slidingWindows", "snapshotEpochs", "snapshotBytes", "restarts",
+    "broadcastLimit", "hashes",         "eventTimeRules"};
 
 bool is_query_option(std::string_view name) {
   return std::any_of(query_options.begin(), query_options.end(),

@@ -1,4 +1,4 @@
-#include "analysis.hpp"
+#include "analyse_join.hpp"
 #include "function.hpp"
 #include "optimise_join.hpp"
 #include "prune_columns.hpp"
@@ -66,12 +66,26 @@ class FilterPush {
       auto& below = copy->inputs[0];
       if (stands_on_join(*below)) below = sink(not_null(copy->column, *below), below);
     }
+    if (copy->kind == Kind::explode && copy->inputs[0]->watermarked) {
+      // A row that brings none must not move the watermark either.
+      auto& below = copy->inputs[0];
+      below = sink(has_elements(copy->column, *below), below);
+    }
     if (copy->kind == Kind::join && !keeps_late_rows(*copy)) filter_inputs(*copy);
     if (copy->kind != Kind::filter || !is_deterministic(*copy->expressions[0])) return copy;
     return sink(copy->expressions[0], copy->inputs[0]);
   }
 
  private:
+  static BoundPtr has_elements(std::uint32_t column, const ResolvedPlan& input) {
+    const auto& array = input.schema[column];
+    const auto test = bind(expr("size(array) > 0"), Schema{{"array", array.type, true}});
+    const BoundPtr parts[] = {bound_column(column, array)};
+    auto condition = std::make_shared<BoundExpression>(*substitute_columns(test, parts));
+    condition->text = "size(" + parts[0]->text + ") > 0";
+    return condition;
+  }
+
   static ResolvedPtr filter_above(const BoundPtr& condition, const ResolvedPtr& input) {
     auto node = analysis::node_above(Kind::filter, {input});
     node->schema = input->schema;
@@ -229,10 +243,23 @@ class FilterPush {
   OptimiserOptions options_;
 };
 
+ResolvedPtr pin_joins(const ResolvedPtr& plan) {
+  if (plan->kind == Kind::source) return plan;
+  auto copy = std::make_shared<ResolvedPlan>(*plan);
+  for (auto& input : copy->inputs) input = pin_joins(input);
+  if (copy->kind == Kind::join && copy->inputs[0]->streaming && copy->inputs[1]->streaming) {
+    auto join = *copy->join;
+    analysis::pin_by_numbers(join, *copy->inputs[0], *copy->inputs[1]);
+    copy->join = std::make_shared<const JoinPlan>(std::move(join));
+  }
+  return copy;
+}
+
 }  // namespace
 
 ResolvedPtr optimise(const ResolvedPtr& plan, const OptimiserOptions& options) {
-  return prune_columns(FilterPush(options).run(fold(plan)), options);
+  const auto best = prune_columns(FilterPush(options).run(fold(plan)), options);
+  return options.recorded_rules ? pin_joins(best) : best;
 }
 
 }  // namespace libstream

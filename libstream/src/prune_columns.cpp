@@ -220,10 +220,29 @@ class Pruning {
     return options_.late_rows && finds_late_rows(plan);
   }
 
+  /// The event time that tells which rows are late: the one that is read there or above, or the
+  /// only one.
+  std::optional<std::uint32_t> event_column_of(const ResolvedPlan& plan,
+                                               const Columns& wanted) const {
+    if (plan.within_watermark || !plan.event_column) return plan.event_column;
+    const auto& input = *plan.inputs[0];
+    std::vector<std::uint32_t> read_ones;
+    for (const auto column : input.event_times) {
+      if (wanted[column]) read_ones.push_back(column);
+    }
+    if (read_ones.size() > 1) {
+      analysis::fail_with_event_times("drop_duplicates", input, read_ones);
+    }
+    if (!read_ones.empty()) return read_ones[0];
+    if (input.event_times.size() > 1 || options_.recorded_rules) return std::nullopt;
+    return plan.event_column;
+  }
+
   Pruned deduplicate(const ResolvedPlan& plan, Columns wanted) const {
-    if (keeps_late_rows(plan)) wanted = all(wanted.size());
     for (const auto key : plan.keys) wanted[key] = true;
-    if (plan.event_column) wanted[*plan.event_column] = true;
+    const auto event_column = event_column_of(plan, wanted);
+    if (event_column && keeps_late_rows(plan)) wanted = all(wanted.size());
+    if (event_column) wanted[*event_column] = true;
     auto input = run(plan.inputs[0], wanted);
     auto copy = std::make_shared<ResolvedPlan>(plan);
     copy->inputs = {input.plan};
@@ -231,7 +250,8 @@ class Pruning {
     copy->qualifiers = moved(plan.qualifiers, input.place, copy->schema.size());
     copy->event_times = moved(plan.event_times, input.place);
     for (auto& key : copy->keys) key = input.place[key];
-    if (plan.event_column) copy->event_column = input.place[*plan.event_column];
+    copy->event_column.reset();
+    if (event_column) copy->event_column = input.place[*event_column];
     return {copy, std::move(input.place)};
   }
 

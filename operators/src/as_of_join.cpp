@@ -28,7 +28,7 @@ class DueRows {
   void add(const RowList& rows) {
     if (rows.size() == 0) return;
     for (std::size_t c = 0; c < schema_.size(); ++c) {
-      parts_[c].push_back(gather_column(schema_[c].type, rows, c));
+      parts_[c].push_back(gather_column(schema_[c].type, rows, c, Texts::copied));
     }
     count_ += rows.size();
   }
@@ -160,8 +160,10 @@ class AsOfJoin final : public Operator {
         left_width_(left.size()),
         pair_(stream_join_late_schema(left, right)),
         right_schema_(right),
-        left_(side_spec('l', std::move(left), plan_.left_keys, plan_.left_time, context, tuning)),
-        right_(side_spec('r', right_schema_, plan_.right_keys, plan_.right_time, context, tuning)),
+        left_(side_spec('l', std::move(left), plan_.left_keys, plan_.left_time, context, tuning),
+              log_),
+        right_(side_spec('r', right_schema_, plan_.right_keys, plan_.right_time, context, tuning),
+               log_),
         latest_({'k', right_schema_, plan_.right_keys, plan_.right_time, context.key_groups}),
         due_(right_schema_, plan_.right_keys, plan_.right_time),
         late_{LateFilter(plan_.left_time), LateFilter(plan_.right_time)} {
@@ -244,8 +246,9 @@ class AsOfJoin final : public Operator {
   }
 
   void collect_changes(ChangelogWriter& changes) override {
-    left_.collect(changes);
-    right_.collect(changes);
+    left_.finish_log();
+    right_.finish_log();
+    log_.collect(changes);
     latest_.collect(changes);
   }
 
@@ -335,7 +338,7 @@ class AsOfJoin final : public Operator {
     if (list_.size() == 0) return;
     std::vector<ColumnPtr> columns;
     for (std::uint32_t c = 0; c < left_width_; ++c) {
-      columns.push_back(gather_column(pair_[c].type, list_, c));
+      columns.push_back(gather_column(pair_[c].type, list_, c, Texts::copied));
     }
     const BatchPtr lefts = make_batch(std::move(columns), list_.size());
     const std::uint64_t* hashes = hashes_.compute(*lefts, plan_.left_keys);
@@ -376,9 +379,9 @@ class AsOfJoin final : public Operator {
     if (found.empty()) return;
     std::vector<ColumnPtr> columns;
     for (const std::uint32_t column : plan_.output) {
-      columns.push_back(column < left_width_
-                            ? lefts.columns[column]->gather(found)
-                            : gather_column(pair_[column].type, rights, column - left_width_));
+      columns.push_back(column < left_width_ ? lefts.columns[column]->gather(found)
+                                             : gather_column(pair_[column].type, rights,
+                                                             column - left_width_, Texts::copied));
     }
     output.emit(make_batch(std::move(columns), found.size()));
   }
@@ -387,6 +390,7 @@ class AsOfJoin final : public Operator {
   const std::size_t left_width_;
   const Schema pair_;
   const Schema right_schema_;
+  JoinLog log_;
   JoinRows left_;      ///< not yet come out
   JoinRows right_;     ///< ahead of the watermark
   LatestRows latest_;  ///< behind it

@@ -42,6 +42,22 @@ void check_extensions(const QuerySpec& spec, const PlannerOptions& options) {
                   " is an extension; leave it out, or leave strict mode");
 }
 
+/// Option eventTimeRules. Unless it says, ours: but strict mode goes by the recorded ones.
+bool wants_recorded_rules(const Options& options, bool strict) {
+  const auto choice = options.get("eventTimeRules", strict ? "structuredStreaming" : "libstream");
+  if (same_name(choice, "structuredStreaming")) return true;
+  if (!same_name(choice, "libstream")) {
+    throw Error(ErrorCode::invalid_argument, "option eventTimeRules is \"" + choice +
+                                                 "\", but can be libstream or structuredStreaming");
+  }
+  if (strict) {
+    throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
+                "strict mode: option eventTimeRules = libstream is an extension; leave it out, or "
+                "leave strict mode");
+  }
+  return false;
+}
+
 void check_operators(const ResolvedPlan& plan) {
   if (plan.kind == ResolvedPlan::Kind::top_n) {
     throw Error(ErrorCode::unsupported, "EXTENSION_IN_STRICT_MODE",
@@ -77,8 +93,11 @@ ResolvedPtr analysed(const QuerySpec& spec, const PlannerOptions& options) {
   return plan;
 }
 
-ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec) {
-  auto best = optimise(plan, {.late_rows = spec.late_sink.has_value()});
+ResolvedPtr optimised(const ResolvedPtr& plan, const QuerySpec& spec,
+                      const PlannerOptions& options) {
+  auto best =
+      optimise(plan, {.late_rows = spec.late_sink.has_value(),
+                      .recorded_rules = wants_recorded_rules(spec.options, options.strict)});
   if (!best->streaming || !per_source_partition_wanted(spec)) return best;
   check_per_source_partition(spec);
   return carry_row_watermarks(best, source_splits);
@@ -154,7 +173,7 @@ Topology plan_query(const QuerySpec& spec, const PlannerOptions& options,
   }
   const auto plan = analysed(spec, options);
   check_output_mode(*plan, spec.output_mode);
-  return plan_resolved(optimised(plan, spec), spec, options, environment);
+  return plan_resolved(optimised(plan, spec, options), spec, options, environment);
 }
 
 std::string explain_query(const QuerySpec& spec, const PlannerOptions& options,
@@ -165,7 +184,7 @@ std::string explain_query(const QuerySpec& spec, const PlannerOptions& options,
   auto written = spec;
   if (spec.sinks.empty()) written.output_mode = possible_mode(*plan);
   check_output_mode(*plan, written.output_mode);
-  const auto best = optimised(plan, written);
+  const auto best = optimised(plan, written, options);
   return "== Logical plan ==\n" + to_text(*spec.plan) + "\n== Analysed plan ==\n" + to_text(*plan) +
          "\n== Optimised plan ==\n" + to_text(*best) + "\n== Physical plan, output mode " +
          std::string(to_string(written.output_mode)) + " ==\n" +

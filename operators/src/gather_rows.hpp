@@ -2,7 +2,10 @@
 
 #include <libstream/batch.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -24,13 +27,36 @@ struct RowList {
   }
 };
 
-/// Column `column` of the rows; copies the bytes of long strings, so that nothing of the batches is
-/// kept alive.
-ColumnPtr gather_column(const DataType& type, const RowList& list, std::size_t column);
+/// What becomes of the bytes of long strings.
+enum class Texts {
+  copied,  ///< nothing of the batches is kept alive
+  shared,  ///< where few heaps have them and take little more than a copy; else copied
+};
+
+/// Column `column` of the rows.
+ColumnPtr gather_column(const DataType& type, const RowList& list, std::size_t column, Texts texts);
+
+/// Heaps that the strings of many batches point into, such as a dictionary. Whoever keeps rows
+/// copies their texts out of a heap that is much larger than they are; after twice the bytes of the
+/// whole heap it is less to keep the heap.
+class SharedHeaps final {
+ public:
+  /// Whether rows whose long strings take `bytes` of the heap are to keep it.
+  bool keeps(const BufferPtr& heap, std::size_t bytes);
+
+ private:
+  struct Known {
+    std::weak_ptr<const Buffer> heap;
+    std::size_t copied = 0;
+  };
+  std::array<Known, 4> known_;  ///< the last ones
+  std::size_t next_ = 0;
+};
+
 /// The batch itself, or a copy where columns keep alive much more than its rows (slices, strings of
-/// a larger batch). Carries neither hashes nor event times.
-BatchPtr own_rows(const Schema& schema, const Batch& batch);
-/// Bytes that own columns take.
+/// a larger batch) and nothing of `heaps` says otherwise. Carries neither hashes nor event times.
+BatchPtr own_rows(const Schema& schema, const Batch& batch, SharedHeaps& heaps);
+/// Bytes that own columns take; of heaps that others share, the part that these rows need.
 std::size_t owned_bytes(const Batch& batch);
 
 /// Drops the entries i of `list` whose column differs from row `others[i]` of `other`; both columns

@@ -49,7 +49,7 @@ ColumnPtr JoinPairs::pair_column(std::uint32_t column) const {
   if (gathered_[column] != nullptr) return gathered_[column];
   const auto local = is_left(column) ? column : column - left_columns_;
   if (is_left(column) == (side_ == 0)) return batch_->columns[local]->gather(probes_);
-  return gather_column(pair_[column].type, kept_, local);
+  return gather_column(pair_[column].type, kept_, local, Texts::shared);
 }
 
 void JoinPairs::check_condition() {
@@ -117,8 +117,9 @@ void JoinPairs::emit_padded(const RowList& rows, std::size_t side, Output& outpu
   for (const std::uint32_t column : plan_.output) {
     const DataType& type = pair_[column].type;
     const auto local = is_left(column) ? column : column - left_columns_;
-    columns.push_back(is_left(column) == (side == 0) ? gather_column(type, rows, local)
-                                                     : Column::nulls(type, rows.size()));
+    columns.push_back(is_left(column) == (side == 0)
+                          ? gather_column(type, rows, local, Texts::copied)
+                          : Column::nulls(type, rows.size()));
   }
   output.emit(make_batch(std::move(columns), rows.size()));
 }

@@ -9,7 +9,7 @@
 // The rows of one side in memory; join_state.cpp is their way to the state store and back.
 namespace libstream {
 
-JoinRows::JoinRows(Spec spec) : spec_(std::move(spec)) {
+JoinRows::JoinRows(Spec spec, JoinLog& log) : spec_(std::move(spec)), log_(log) {
   const JoinRetention& retention = spec_.retention;
   if (retention.key) {
     due_column_ = spec_.keys[*retention.key];
@@ -113,7 +113,7 @@ void JoinRows::append_chunk(JoinGeneration& generation, BatchPtr batch, EventTim
 void JoinRows::add(const Batch& batch, const std::uint64_t* hashes, const std::uint8_t* mute,
                    const std::uint8_t* matched) {
   JoinGeneration& generation = current();
-  append_chunk(generation, own_rows(spec_.schema, batch), JoinChunk::always);
+  append_chunk(generation, own_rows(spec_.schema, batch, heaps_), JoinChunk::always);
   if (spec_.indexed) generation.table_.insert(hashes, batch.rows, mute);
   for (std::size_t i = 0; i < batch.rows; ++i) {
     generation.groups_.push_back(

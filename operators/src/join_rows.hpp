@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gather_rows.hpp"
+#include "join_log.hpp"
 #include "join_table.hpp"
 #include "key_time.hpp"
 
@@ -113,7 +114,8 @@ class JoinRows {
     std::uint32_t key_groups;
     JoinTuning tuning;
   };
-  explicit JoinRows(Spec spec);
+  /// `log`: of its operator, which outlives it.
+  JoinRows(Spec spec, JoinLog& log);
 
   /// One entry of the state with this side's tag.
   void load(std::uint32_t group, std::string_view key, std::string_view value);
@@ -148,7 +150,8 @@ class JoinRows {
   void finish_eviction();
   const Evicted& evicted() const { return evicted_; }
 
-  void collect(ChangelogWriter& changes);
+  /// Brings what the log lacks of the epoch.
+  void finish_log();
 
   std::uint64_t live() const { return live_; }
   std::size_t bytes() const;
@@ -189,11 +192,13 @@ class JoinRows {
   std::string block_key(const Block& block, bool flags) const;
 
   const Spec spec_;
+  JoinLog& log_;
   std::optional<std::uint32_t> due_column_;
   std::vector<JoinGeneration> generations_;
   std::uint64_t live_ = 0;
   std::uint64_t expected_ = 0;  ///< rows of a state being loaded
   std::size_t chunk_bytes_ = 0;
+  SharedHeaps heaps_;  ///< of rows that were added
   std::uint64_t epoch_ = 0;
   std::uint32_t number_ = 0;  ///< of the next segment in this epoch
   EventTime limit_ = JoinChunk::always;
@@ -204,8 +209,7 @@ class JoinRows {
   std::vector<BatchPtr> released_;
 
   std::vector<Loaded> loaded_;
-  ChangelogWriter log_;  ///< of this epoch
-  std::string bytes_;    ///< of one block
+  std::string bytes_;  ///< of one block
   std::vector<Block> erased_;
 };
 

@@ -205,15 +205,14 @@ void JoinRows::log_flags(JoinGeneration& generation) {
   generation.any_dirty_ = false;
 }
 
-void JoinRows::collect(ChangelogWriter& changes) {
+void JoinRows::finish_log() {
   for (JoinGeneration& generation : generations_) {
     log(generation);
     log_flags(generation);
   }
-  changes.append(std::move(log_));
   for (const Block& block : erased_) {
-    changes.erase(block.group, block_key(block, false));
-    if (block.has_flags) changes.erase(block.group, block_key(block, true));
+    log_.erase(block.group, block_key(block, false));
+    if (block.has_flags) log_.erase(block.group, block_key(block, true));
   }
   erased_.clear();
   merge_generations();

@@ -174,7 +174,7 @@ void LatestRows::rewrite() {
     if (rows.size() == 0) return;
     std::vector<ColumnPtr> columns;
     for (std::size_t c = 0; c < spec_.schema.size(); ++c) {
-      columns.push_back(gather_column(spec_.schema[c].type, rows, c));
+      columns.push_back(gather_column(spec_.schema[c].type, rows, c, Texts::copied));
     }
     batches.push_back(make_batch(std::move(columns), rows.size()));
     rows_ += rows.size();

@@ -382,7 +382,7 @@ class Planner {
   Built limited(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     // Above an aggregation that emits its whole result, each epoch is limited by itself.
-    const auto whole = spec_.output_mode == OutputMode::complete && has_aggregate(plan);
+    const auto whole = spec_.output_mode == OutputMode::complete && aggregates_stream(plan);
     auto node =
         op("limit", limit_rows({static_cast<std::uint64_t>(plan.count), !whole}), plan.schema, 1);
     if (!whole) make_stateful(node, plan, "globalLimit");

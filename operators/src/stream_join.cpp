@@ -34,8 +34,8 @@ class StreamJoin final : public Operator {
         pairs_(plan_, pair_, left.size()),
         tuning_(tuning) {
     sides_.reserve(2);
-    sides_.emplace_back(side_spec(0, std::move(left), context), plan_.left);
-    sides_.emplace_back(side_spec(1, std::move(right), context), plan_.right);
+    sides_.emplace_back(side_spec(0, std::move(left), context), plan_.left, log_);
+    sides_.emplace_back(side_spec(1, std::move(right), context), plan_.right, log_);
   }
 
   void set_input_watermarks(std::span<const Watermark> inputs) override {
@@ -95,7 +95,8 @@ class StreamJoin final : public Operator {
   }
 
   void collect_changes(ChangelogWriter& changes) override {
-    for (Side& side : sides_) side.rows.collect(changes);
+    for (Side& side : sides_) side.rows.finish_log();
+    log_.collect(changes);
   }
 
   OperatorMetrics metrics() const override {
@@ -128,8 +129,8 @@ class StreamJoin final : public Operator {
 
  private:
   struct Side {
-    Side(JoinRows::Spec spec, const JoinSide& side)
-        : plan(side), rows(std::move(spec)), late(side.event_column) {
+    Side(JoinRows::Spec spec, const JoinSide& side, JoinLog& log)
+        : plan(side), rows(std::move(spec), log), late(side.event_column) {
       if (side.filter) filter.emplace(std::vector<BoundPtr>{side.filter});
     }
     const JoinSide& plan;
@@ -407,6 +408,7 @@ class StreamJoin final : public Operator {
   const Schema pair_;
   JoinPairs pairs_;
   const JoinTuning tuning_;
+  JoinLog log_;
   std::vector<Side> sides_;
   std::size_t side_ = 0;  ///< of the batch being matched, or being evicted
   Watermark watermark_;

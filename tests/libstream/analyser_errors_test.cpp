@@ -209,6 +209,14 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
        mode,
        {"above another aggregation", "update", "append"},
        OutputMode::update},
+      {"complete without an aggregation of the stream",
+       [] {
+         const auto counted = reader(false).schema("k string").json("d/").group_by("k").count();
+         return rows().join(counted, std::vector<std::string>{"k"});
+       },
+       "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       {"complete", "aggregation", "append"},
+       OutputMode::complete},
       {"aggregation above aggregation, complete",
        [] { return rows().group_by("k").sum("v").agg({count()}); },
        mode,
@@ -297,8 +305,8 @@ TEST_CASE("Watermarks, unions and stateful operators are refused where the rules
        [] { return rows().drop_duplicates_within_watermark({"k"}); },
        "UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
        {"drop_duplicates_within_watermark", "with_watermark"}},
-      {"deduplication of two event times",
-       [] { return marked().with_column("u", col("t")).drop_duplicates({"k"}); },
+      {"deduplication within the watermark of two event times",
+       [] { return marked().with_column("u", col("t")).drop_duplicates_within_watermark({"k"}); },
        "MULTIPLE_EVENT_TIME_COLUMNS",
        {"drop_duplicates", "\"t\"", "\"u\""}},
       {"deduplication by event time above a changing result",

@@ -19,7 +19,7 @@ constexpr auto range = "l.k = r.k AND r.ts BETWEEN l.ts AND l.ts + INTERVAL 10 S
 
 /// The lines of the optimised plan without their schemas.
 std::string shape(const DataStream& query, bool late_rows = false) {
-  const auto text = to_text(*optimised(query, late_rows));
+  const auto text = to_text(*optimised(query, {.late_rows = late_rows}));
   std::string lines;
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = text.find('\n', begin);
@@ -136,6 +136,26 @@ TEST_CASE("Only columns that are read are kept, also of static data") {
   const auto counted = optimised(side("l").join(side("r"), range).agg(count()));
   CHECK(counted->inputs[0]->schema.size() == 1);
   CHECK(counted->inputs[0]->inputs[0]->schema.to_string() == "k string, ts timestamp");
+}
+
+TEST_CASE("By the recorded rules a number above a constant is a bound in seconds") {
+  const auto left_fixed = [](JoinType type, const std::string& more, bool recorded) {
+    const auto query = side("l").join(side("r"), std::string(range) + " AND " + more, type);
+    const auto plan = optimised(query.select("l.v"), {.recorded_rules = recorded});
+    const auto& join = plan->kind == ResolvedPlan::Kind::join ? plan : plan->inputs[0];
+    REQUIRE(join->kind == ResolvedPlan::Kind::join);
+    return join->join->left.retention.fixed;
+  };
+  using Fixed = std::optional<std::int64_t>;
+  CHECK(left_fixed(JoinType::left_outer, "l.v > 5", true) == Fixed(5'000'000));
+  CHECK(left_fixed(JoinType::left_outer, "l.v >= 5", true) == Fixed(4'999'000));
+  CHECK(left_fixed(JoinType::full_outer, "-3 < l.v - 1", true) == Fixed(-2'000'000));
+  CHECK(left_fixed(JoinType::left_outer, "l.v > 5 AND l.v > 2", true) == Fixed(2'000'000));
+  CHECK(left_fixed(JoinType::left_outer, "l.v > 5", false) == Fixed());
+  CHECK(left_fixed(JoinType::left_outer, "l.v < 5", true) == Fixed());
+  CHECK(left_fixed(JoinType::left_outer, "l.v * 2 > 5", true) == Fixed());
+  CHECK(left_fixed(JoinType::left_outer, "l.v > r.v", true) == Fixed());
+  CHECK(left_fixed(JoinType::right_outer, "l.v > 5", true) == Fixed());  // a filter below
 }
 
 TEST_CASE("Conditions above an outer join make it as narrow as it can be") {

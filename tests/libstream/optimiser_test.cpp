@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string text(const DataStream& stream, bool late_rows = false) {
-  return to_text(*optimised(stream, late_rows));
+  return to_text(*optimised(stream, {.late_rows = late_rows}));
 }
 
 DataStream rows() { return stream("k string, t timestamp, v bigint, a array<int>"); }
@@ -128,6 +128,40 @@ TEST_CASE("Columns that nobody reads are not computed") {
   CHECK(text(rows().select("k", "v").agg(count())) ==
         "aggregate by [] count(*) AS count(1)  [`count(1)` bigint NOT NULL]\n"
         "  source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
+}
+
+TEST_CASE("A row without elements does not move the watermark below explode") {
+  CHECK(text(rows().with_watermark("t", "1 second").explode("a", "x").select("x")) ==
+        "explode x  [x int]\n"
+        "  project a AS x  [x array<int>]\n"
+        "    watermark t delay 1 second  [k string, t timestamp, v bigint, a array<int>]\n"
+        "      filter size(x) > 0  [k string, t timestamp, v bigint, a array<int>]\n"
+        "        source json in/  [k string, t timestamp, v bigint, a array<int>]\n");
+}
+
+TEST_CASE("A deduplication tells late rows by the event time that is read there or above") {
+  const auto event_column = [](const DataStream& query, const OptimiserOptions& options = {}) {
+    const auto plan = optimised(query, options);
+    const auto& node = plan->kind == ResolvedPlan::Kind::project ? *plan->inputs[0] : *plan;
+    REQUIRE(node.kind == ResolvedPlan::Kind::deduplicate);
+    return node.event_column ? node.schema[*node.event_column].name : "none";
+  };
+  const auto marked = rows().with_watermark("t", "1 second");
+  CHECK(event_column(marked.drop_duplicates({"k"})) == "t");
+  CHECK(event_column(marked.drop_duplicates({"k"}).select("k")) == "t");
+  CHECK(event_column(marked.drop_duplicates({"k"}).select("k"), {.recorded_rules = true}) ==
+        "none");
+  CHECK(event_column(marked.drop_duplicates({"t"}).select("k"), {.recorded_rules = true}) == "t");
+  const auto twice = marked.with_column("u", col("t"));
+  CHECK(event_column(twice.drop_duplicates({"k", "u"}).select("k")) == "u");
+  CHECK(event_column(twice.drop_duplicates({"k"}).select("k", "t")) == "t");
+  CHECK(event_column(twice.drop_duplicates({"k"}).select("k")) == "none");
+  for (const auto& query :
+       {twice.drop_duplicates({"k"}), twice.drop_duplicates({"u"}).select("t")}) {
+    CHECK(error_of([&] { optimised(query); }) ==
+          "MULTIPLE_EVENT_TIME_COLUMNS: drop_duplicates: both \"t\" and \"u\" carry the event "
+          "time there; keep one of them with select or drop below");
+  }
 }
 
 TEST_CASE("Filters go into every side of a union") {

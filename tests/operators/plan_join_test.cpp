@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <support/plan_fixture.hpp>
 
 using namespace libstream;
@@ -140,4 +141,35 @@ TEST_CASE("An as-of join meets by key, and explain tells how long each side is k
   CHECK(error_of([&] {
           plan_query(spec_of(query), {.strict = true}, Environment{});
         }).starts_with("EXTENSION_IN_STRICT_MODE: strict mode: as_of_join"));
+}
+
+TEST_CASE("Option eventTimeRules chooses the bounds of a join") {
+  const std::string condition =
+      "l.k = r.k AND r.t >= l.t AND r.t <= l.t + INTERVAL 1 MINUTE AND l.v > 5";
+  const auto query =
+      stream("k string, t timestamp, v bigint", "l/")
+          .with_watermark("t", 1s)
+          .as("l")
+          .join(stream("k string, t timestamp", "r/").with_watermark("t", 1s).as("r"), condition,
+                JoinType::left_outer)
+          .select("l.v");
+  const auto signature = [&](const char* rules, bool strict) {
+    auto spec = spec_of(query);
+    if (rules != nullptr) spec.options.set("eventTimeRules", rules);
+    const auto plan = plan_query(spec, {.strict = strict}, Environment{});
+    const auto stateful = std::find_if(plan.nodes.begin(), plan.nodes.end(),
+                                       [](const auto& node) { return node.stateful; });
+    return stateful->state_signature;
+  };
+  const auto ours = signature(nullptr, false);
+  CHECK(signature("libstream", false) == ours);
+  CHECK(ours.find(" to 5000000") == std::string::npos);
+  CHECK(signature("structuredStreaming", false).find(" to 5000000") != std::string::npos);
+  CHECK(signature("StructuredStreaming", true) == signature(nullptr, true));
+  CHECK(error_of([&] { signature("none", false); })
+            .ends_with("option eventTimeRules is \"none\", but can be libstream or "
+                       "structuredStreaming"));
+  CHECK(error_of([&] {
+          signature("libstream", true);
+        }).starts_with("EXTENSION_IN_STRICT_MODE: strict mode: option eventTimeRules"));
 }

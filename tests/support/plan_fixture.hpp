@@ -34,8 +34,8 @@ inline ResolvedPtr analysed(const DataStream& stream) {
   return analyse(stream.plan(), [](const SourceSpec& spec) { return spec.schema; });
 }
 
-inline ResolvedPtr optimised(const DataStream& stream, bool late_rows = false) {
-  return optimise(analysed(stream), {.late_rows = late_rows});
+inline ResolvedPtr optimised(const DataStream& stream, const OptimiserOptions& options = {}) {
+  return optimise(analysed(stream), options);
 }
 
 /// Names and types of the result.
