@@ -103,10 +103,12 @@ void Coordinator::receive(TaskReport report) {
   if (phase_ != Phase::running || !running_) return;
   LIBSTREAM_ASSERT(report.epoch == running_->entry.epoch, "tasks report the epoch under way");
   auto changes = std::exchange(report.changes, {});
+  auto extent = std::exchange(report.extent, {});
   const auto& wiring = wiring_[report.task];
   running_->reports.push_back(std::move(report));
   if (!changes.empty()) {
-    store(setup_.topology.nodes[wiring.node].id, wiring.partition, std::move(changes));
+    store(setup_.topology.nodes[wiring.node].id, wiring.partition, std::move(changes),
+          std::move(extent));
   }
   part_done();
   advance();

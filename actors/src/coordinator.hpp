@@ -66,6 +66,7 @@ class Coordinator {
   void try_plan();
   bool may_plan();
   void planned(std::vector<std::optional<PlannedRange>> ranges);
+  bool first_epoch_due() const;
   bool no_data_epoch_due() const;
   bool timeout_due() const;
   bool each_trigger() const;
@@ -73,7 +74,8 @@ class Coordinator {
   void begin_epoch(std::vector<std::optional<PlannedRange>> ranges);
   void prepare(const EpochStart& start);
   void hand_out(const EpochStart& start);
-  void store(OperatorId op, std::uint32_t partition, std::string changes);
+  void store(OperatorId op, std::uint32_t partition, std::string changes,
+             std::optional<ChangeExtent> extent);
   void part_done();
   void try_decide();
   void try_commit();

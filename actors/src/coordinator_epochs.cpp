@@ -55,7 +55,7 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
   const bool planned = std::any_of(ranges.begin(), ranges.end(),
                                    [](const auto& range) { return range.has_value(); });
   const bool once = setup_.trigger.kind == Trigger::Kind::once;
-  if (planned || no_data_epoch_due() || timeout_due()) {
+  if (planned || first_epoch_due() || no_data_epoch_due() || timeout_due()) {
     begin_epoch(std::move(ranges));
     exhausted_ = once;
   } else if (once || setup_.trigger.kind == Trigger::Kind::available_now) {
@@ -76,6 +76,12 @@ bool Coordinator::no_data_epoch_due() const {
   return setup_.no_data_epochs && no_data_due_ &&
          std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
                      [](const auto& node) { return node.wants_no_data_epoch; });
+}
+
+bool Coordinator::first_epoch_due() const {
+  return number(next_epoch_) == 0 &&
+         std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
+                     [](const auto& node) { return node.wants_first_epoch; });
 }
 
 /// A timeout by processing time that is over is worth an epoch of its own.
@@ -137,7 +143,8 @@ void Coordinator::begin_epoch(std::vector<std::optional<PlannedRange>> ranges) {
     if (!range) continue;
     ends_[i] = range->end;
     if (!range->changelog.empty()) {
-      store(setup_.topology.nodes[sources_[i]].id, 0, std::exchange(range->changelog, {}));
+      store(setup_.topology.nodes[sources_[i]].id, 0, std::exchange(range->changelog, {}),
+            std::nullopt);
     }
   }
   run.entry.source_ends = ends_;
@@ -179,18 +186,20 @@ void Coordinator::hand_out(const EpochStart& start) {
   }
 }
 
-void Coordinator::store(OperatorId op, std::uint32_t partition, std::string changes) {
+void Coordinator::store(OperatorId op, std::uint32_t partition, std::string changes,
+                        std::optional<ChangeExtent> extent) {
   const auto epoch = running_->entry.epoch;
   if (changes.size() <= Term::inline_limit) {  // goes into the entry: nothing to wait for
     running_->entry.changes.push_back(
-        term_->store_changes(op, partition, epoch, std::move(changes)));
+        term_->store_changes(op, partition, epoch, std::move(changes), std::move(extent)));
     return;
   }
   ++running_->missing;
   auto stored = std::make_shared<TaskChanges>();
   run(
-      [stored, op, partition, epoch, term = term_, changes = std::move(changes)]() mutable {
-        *stored = term->store_changes(op, partition, epoch, std::move(changes));
+      [stored, op, partition, epoch, term = term_, changes = std::move(changes),
+       extent = std::move(extent)]() mutable {
+        *stored = term->store_changes(op, partition, epoch, std::move(changes), std::move(extent));
       },
       [this, stored, epoch] {
         if (!running_ || running_->entry.epoch != epoch || phase_ != Phase::running) return;

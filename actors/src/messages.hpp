@@ -3,8 +3,10 @@
 #include <libstream/operator.hpp>
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
+#include <libstream/state.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -42,7 +44,8 @@ using TaskMessage = std::variant<ChannelMessage, Credit, BeginEpoch>;
 struct TaskReport {
   TaskId task = 0;
   Epoch epoch{};
-  std::string changes;  ///< changelog; empty where nothing changed
+  std::string changes;                 ///< changelog; empty where nothing changed
+  std::optional<ChangeExtent> extent;  ///< of its entries, where it is known
   OperatorMetrics metrics;
   SourceMetrics source;
   StagedHandle staged;

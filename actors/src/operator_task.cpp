@@ -80,6 +80,7 @@ void OperatorTask::finish_epoch() {
   report.task = wiring_.id;
   report.epoch = barrier_.epoch;
   report.metrics = op_->metrics();
+  report.extent = changes.extent();
   report.changes = changes.take();
   if (hash_) {
     hash_->apply(report.changes);

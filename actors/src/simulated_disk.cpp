@@ -29,6 +29,12 @@ struct Name {
   const std::optional<Entry>& now() const { return since.empty() ? durable : since.back(); }
 };
 
+void check_path(const std::string& path) {
+  if (path.starts_with('/')) return;
+  throw Error(ErrorCode::invalid_argument,
+              "a simulated disk has no working directory: \"" + path + "\" must begin with '/'");
+}
+
 std::string parent(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -197,6 +203,7 @@ class SimulatedFiles final : public FileSystem {
 
   template <class Do>
   auto run(FileOperation operation, Do&& act) {
+    check_path(operation.path);
     if (hook_) hook_->before(operation);
     if constexpr (std::is_void_v<decltype(act())>) {
       act();
@@ -213,7 +220,7 @@ class SimulatedFiles final : public FileSystem {
     return run({Kind::read, path, {}}, [&] { return names_->file("read", path).bytes; });
   }
   std::string read(const std::string& path, std::uint64_t offset, std::size_t size) override {
-    return run({Kind::read, path, {}}, [&] {
+    return run({Kind::read, path, {}, true, offset, size}, [&] {
       const auto& bytes = names_->file("read", path).bytes;
       return offset >= bytes.size() ? std::string() : bytes.substr(offset, size);
     });
@@ -228,6 +235,7 @@ class SimulatedFiles final : public FileSystem {
     });
   }
   std::optional<FileStatus> status(const std::string& path) override {
+    check_path(path);
     const auto* entry = names_->find(path);
     return entry ? std::optional(names_->status(path, *entry)) : std::nullopt;
   }

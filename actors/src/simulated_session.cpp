@@ -35,11 +35,13 @@ class SimulatedSession::Parts {
  public:
   Parts(SessionOptions options, std::unique_ptr<SimulatedActors> simulated, std::int64_t start)
       : actors(*simulated),
+        files(options.environment.files),
         clock(std::make_shared<SessionClock>(actors, start)),
         engine(std::make_shared<Session::Engine>(with_clock(std::move(options), clock),
                                                  std::move(simulated))) {}
 
   SimulatedActors& actors;  // the engine's
+  std::shared_ptr<FileSystem> files;
   std::shared_ptr<SessionClock> clock;
   std::shared_ptr<Session::Engine> engine;
 };
@@ -52,6 +54,7 @@ SimulatedSession::~SimulatedSession() = default;
 
 DataStreamReader SimulatedSession::read_stream() { return {parts_->engine, true}; }
 DataStreamReader SimulatedSession::read() { return {parts_->engine, false}; }
+const std::shared_ptr<FileSystem>& SimulatedSession::files() const { return parts_->files; }
 bool SimulatedSession::step() { return parts_->actors.step(); }
 void SimulatedSession::request_stop() { parts_->engine->request_stop(); }
 std::int64_t SimulatedSession::now_microseconds() const {

@@ -4,12 +4,12 @@
 #include "retention.hpp"
 #include "run_fold.hpp"
 #include "state_files.hpp"
+#include "unfolded.hpp"
 
 #include <libstream/checkpoint/term.hpp>
 #include <libstream/error.hpp>
 
 #include <algorithm>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <set>
@@ -24,13 +24,6 @@ namespace {
 constexpr std::int64_t uncommitted_bound = 1024;
 /// Decided changes that may wait for `maintain`; beyond, `decide` folds them itself.
 constexpr std::size_t unfolded_bound = 1024;
-/// Changes wait until a snapshot is due, so that a key that changes in every epoch is stored once;
-/// but no more of those in entries than this: they take memory.
-constexpr std::uint64_t unfolded_inline_bytes = 16ULL << 20;
-
-std::uint64_t bytes_of(const TaskChanges& changes) {
-  return changes.file ? changes.file->size : changes.inline_bytes.size();
-}
 
 /// Files that vanish while they are read are no damage where a later term removed them.
 void prefer_lost(const DecisionLog& log, const Error& error) {
@@ -72,6 +65,7 @@ class DurableTerm final : public Term {
         options_(std::move(options)),
         meta_(settle_meta(*root_, meta)),
         log_(root_, meta_.query_id),
+        unfolded_(options_),
         retention_(std::max<std::uint64_t>(options_.retained_snapshots, 1)) {
     number_ = log_.open({0, options_.host, options_.process, environment.clock->now_milliseconds(),
                          environment.random->uuid()});
@@ -95,8 +89,8 @@ class DurableTerm final : public Term {
   }
 
   TaskChanges store_changes(OperatorId op, std::uint32_t partition, Epoch /*epoch*/,
-                            std::string changelog) override {
-    TaskChanges changes{op, partition, {}, std::nullopt};
+                            std::string changelog, std::optional<ChangeExtent> extent) override {
+    TaskChanges changes{op, partition, {}, std::nullopt, std::move(extent)};
     if (changelog.size() <= inline_limit) {
       changes.inline_bytes = std::move(changelog);
     } else {
@@ -116,21 +110,13 @@ class DurableTerm final : public Term {
   void close() override;
 
  private:
-  struct Unfolded {
-    std::deque<DecidedChanges> epochs;
-    std::uint64_t inline_bytes = 0;
-    std::uint64_t bytes = 0;
-  };
-
   void restore();
   void check_alive() const;
   void append(StoredEntry stored);
   void spill(StoredEntry& stored);
-  void add_unfolded(Epoch epoch, std::vector<TaskChanges> changes);
-  bool snapshot_due() const;
-  void fold();
+  void fold(std::size_t epochs);
   SnapshotReference folded(const std::vector<DecidedChanges>& epochs);
-  std::vector<DecidedChanges> take_unfolded();
+  std::vector<DecidedChanges> take_unfolded(std::size_t& epochs);
   void clean();
   void take_replaced(std::vector<std::string>& garbage);
   std::set<std::string> snapshot_in_work() const;
@@ -171,17 +157,9 @@ void DurableTerm::restore() {
     snapshot_ = restored_.last->snapshot;
   }
   for (auto& epoch : result.unfolded) {
-    add_unfolded(epoch.epoch, std::move(epoch.changes));
+    unfolded_.add(epoch.epoch, std::move(epoch.changes));
   }
   restored_state_ = std::move(result.state);
-}
-
-void DurableTerm::add_unfolded(Epoch epoch, std::vector<TaskChanges> changes) {
-  for (const auto& task : changes) {
-    unfolded_.bytes += bytes_of(task);
-    unfolded_.inline_bytes += task.inline_bytes.size();
-  }
-  unfolded_.epochs.push_back({epoch, std::move(changes)});
 }
 
 void DurableTerm::check_alive() const {
@@ -240,7 +218,7 @@ void DurableTerm::spill(StoredEntry& stored) {
 
 void DurableTerm::decide(EpochEntry entry) {
   check_alive();
-  bool overdue = false;
+  std::size_t overdue = 0;
   {
     const std::lock_guard lock(mutex_);
     const auto epoch = static_cast<std::int64_t>(libstream::number(entry.epoch));
@@ -251,11 +229,11 @@ void DurableTerm::decide(EpochEntry entry) {
     entry.snapshot = snapshot_;
     deciding_ = true;
     restored_state_.reset();  // its changelogs take memory
-    overdue = unfolded_.epochs.size() >= unfolded_bound;
+    if (unfolded_.epochs() >= unfolded_bound) overdue = unfolded_.epochs();
   }
-  if (overdue) {
+  if (overdue > 0) {
     const std::lock_guard lock(maintain_mutex_);
-    fold();
+    fold(overdue);
   }
   StoredEntry stored{0, std::move(entry), {}};
   spill(stored);
@@ -266,7 +244,7 @@ void DurableTerm::decide(EpochEntry entry) {
   deciding_ = false;
   retention_.add(stored);
   auto& decided = std::get<EpochEntry>(stored.entry);
-  add_unfolded(decided.epoch, std::move(decided.changes));
+  unfolded_.add(decided.epoch, std::move(decided.changes));
 }
 
 void DurableTerm::committed(Epoch epoch) {
@@ -280,23 +258,20 @@ void DurableTerm::committed(Epoch epoch) {
 void DurableTerm::maintain() {
   check_alive();
   const std::lock_guard lock(maintain_mutex_);
-  if (snapshot_due()) {
-    fold();
+  std::size_t due = 0;
+  {
+    const std::lock_guard state_lock(mutex_);
+    due = unfolded_.due();
   }
+  fold(due);
   clean();
 }
 
-bool DurableTerm::snapshot_due() const {
-  const std::lock_guard lock(mutex_);
-  return unfolded_.epochs.size() >= options_.snapshot_epochs ||
-         unfolded_.bytes >= options_.snapshot_bytes ||
-         unfolded_.inline_bytes >= unfolded_inline_bytes;
-}
-
-void DurableTerm::fold() {
+/// The oldest epochs that wait, so many.
+void DurableTerm::fold(std::size_t epochs) {
   try {
-    for (auto epochs = take_unfolded(); !epochs.empty(); epochs = take_unfolded()) {
-      auto snapshot = folded(epochs);
+    for (auto taken = take_unfolded(epochs); !taken.empty(); taken = take_unfolded(epochs)) {
+      auto snapshot = folded(taken);
       const std::lock_guard lock(mutex_);
       replaced_.merge(snapshot_in_work());
       snapshot_ = std::move(snapshot);
@@ -323,20 +298,11 @@ SnapshotReference DurableTerm::folded(const std::vector<DecidedChanges>& epochs)
   return snapshot;
 }
 
-/// The oldest epochs, as many as make a fold: all of them but where very much has come together.
-std::vector<DecidedChanges> DurableTerm::take_unfolded() {
-  std::vector<DecidedChanges> taken;
+/// As many as make a fold; `epochs` is left with the others.
+std::vector<DecidedChanges> DurableTerm::take_unfolded(std::size_t& epochs) {
   const std::lock_guard lock(mutex_);
-  std::uint64_t bytes = 0;
-  while (!unfolded_.epochs.empty() && (bytes == 0 || bytes < options_.snapshot_bytes)) {
-    for (const auto& changes : unfolded_.epochs.front().changes) {
-      bytes += bytes_of(changes);
-      unfolded_.inline_bytes -= changes.inline_bytes.size();
-    }
-    taken.push_back(std::move(unfolded_.epochs.front()));
-    unfolded_.epochs.pop_front();
-  }
-  unfolded_.bytes -= bytes;
+  auto taken = unfolded_.take(epochs);
+  epochs -= taken.size();
   return taken;
 }
 

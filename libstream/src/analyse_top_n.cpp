@@ -113,7 +113,7 @@ void check_top_n(const ResolvedPlan& plan, OutputMode mode) {
              "time, so a better row may come for ever; call with_watermark(…) below it and put "
              "window(…) or that column among its keys, or use update");
   }
-  const auto aggregated = has_aggregate(*plan.inputs[0]);
+  const auto aggregated = aggregates_stream(*plan.inputs[0]);
   if (mode == OutputMode::update && aggregated) {
     fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
          name_of(plan) +

@@ -339,7 +339,10 @@ BoundPtr bound_cast(BoundPtr expression, const DataType& type, bool try_cast) {
   auto bound = std::make_shared<BoundExpression>();
   bound->kind = BoundExpression::Kind::cast;
   bound->type = type;
-  bound->nullable = expression->nullable || try_cast;
+  // NaN and infinities have no digits: null.
+  const bool may_lose = type.id() == TypeId::decimal && (expression->type.id() == TypeId::float32 ||
+                                                         expression->type.id() == TypeId::float64);
+  bound->nullable = expression->nullable || try_cast || may_lose;
   bound->try_cast = try_cast;
   bound->text = std::string(try_cast ? "TRY_CAST(" : "CAST(") + expression->text + " AS " +
                 type.to_string() + ")";

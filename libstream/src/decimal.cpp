@@ -54,10 +54,12 @@ bool divide(Wide dividend, uint128 divisor, uint128& quotient, uint128& remainde
   return true;
 }
 
-/// quotient rounded half up, with the sign, if it has at most `precision` digits.
+/// quotient rounded, with the sign, if it has at most `precision` digits.
 bool finish(uint128 quotient, uint128 remainder, uint128 divisor, bool negative, int precision,
-            int128& result) {
-  if (remainder >= divisor - remainder) ++quotient;
+            int128& result, Half half = Half::away_from_zero) {
+  const uint128 missing = divisor - remainder;
+  const bool tie_up = half == Half::away_from_zero || quotient % 2 == 1;
+  if (remainder > missing || (remainder == missing && tie_up)) ++quotient;
   if (quotient >= static_cast<uint128>(power_of_ten(precision))) return false;
   result = negative ? -static_cast<int128>(quotient) : static_cast<int128>(quotient);
   return true;
@@ -67,7 +69,7 @@ bool finish(uint128 quotient, uint128 remainder, uint128 divisor, bool negative,
 
 int128 power_of_ten(int exponent) { return powers[static_cast<std::size_t>(exponent)]; }
 
-bool rescale(int128 value, int from, int to, int precision, int128& result) {
+bool rescale(int128 value, int from, int to, int precision, int128& result, Half half) {
   if (to >= from) {
     if (to - from > 38) return false;
     if (__builtin_mul_overflow(value, power_of_ten(to - from), &result)) return false;
@@ -75,7 +77,7 @@ bool rescale(int128 value, int from, int to, int precision, int128& result) {
   }
   const auto divisor = static_cast<uint128>(power_of_ten(std::min(from - to, 38)));
   const uint128 whole = magnitude(value);
-  return finish(whole / divisor, whole % divisor, divisor, value < 0, precision, result);
+  return finish(whole / divisor, whole % divisor, divisor, value < 0, precision, result, half);
 }
 
 bool multiply_decimals(int128 a, int128 b, int product_scale, int scale, int precision,
@@ -114,7 +116,7 @@ std::string decimal_to_text(int128 value, int scale) {
   return value < 0 ? "-" + text : text;
 }
 
-bool text_to_decimal(std::string_view text, int precision, int scale, int128& result) {
+bool text_to_decimal(std::string_view text, int precision, int scale, int128& result, Half half) {
   std::size_t at = 0;
   const bool negative = !text.empty() && text[0] == '-';
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) ++at;
@@ -170,17 +172,17 @@ bool text_to_decimal(std::string_view text, int precision, int scale, int128& re
     return true;
   }
   const auto divisor = static_cast<uint128>(power_of_ten(from - scale));
-  return finish(digits / divisor, digits % divisor, divisor, negative, precision, result);
+  return finish(digits / divisor, digits % divisor, divisor, negative, precision, result, half);
 }
 
-bool double_to_decimal(double value, int precision, int scale, int128& result) {
+bool double_to_decimal(double value, int precision, int scale, int128& result, Half half) {
   if (!std::isfinite(value)) return false;
   // Through the shortest digits, as Java's BigDecimal.valueOf: 0.1 is 0.1.
   std::array<char, 40> buffer{};
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                  std::chars_format::scientific);
   const auto size = static_cast<std::size_t>(end.ptr - buffer.data());
-  return text_to_decimal({buffer.data(), size}, precision, scale, result);
+  return text_to_decimal({buffer.data(), size}, precision, scale, result, half);
 }
 
 double decimal_to_double(int128 value, int scale) {

@@ -1,5 +1,4 @@
 #include <libstream/durable_directory.hpp>
-#include <libstream/error.hpp>
 
 #include <filesystem>
 
@@ -18,12 +17,9 @@ void create_durable_directories(FileSystem& files, const std::string& path) {
   const auto status = files.status(path);
   if (status && status->directory) {
     // A process may have made it and died before the sync below. Directories above that one are
-    // durable: each is synced before anything is made in it.
-    try {
-      files.sync_directory(above);
-    } catch (const Error&) {
-      // It need not be ours to read, and mostly it is old.
-    }
+    // durable: each is synced before anything is made in it. Mostly it is old, and the one above
+    // need not be ours to read.
+    files.try_sync_directory(above);
     return;
   }
   if (above != path) create_durable_directories(files, above);

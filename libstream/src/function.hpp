@@ -131,11 +131,13 @@ std::span<const Function> time_functions();
 std::span<const Function> date_part_functions();
 std::span<const Function> collection_functions();
 std::span<const Function> array_functions();
+std::span<const Function> array_change_functions();
 std::span<const Function> digest_functions();
 std::span<const Function> format_functions();
 std::span<const Function> numeric_functions();
 std::span<const Function> text_functions();
 std::span<const Function> zone_functions();
+std::span<const Function> rounding_functions();
 
 /// The row that stands for a function of the user's own.
 const Function* user_function_row(bool deterministic);

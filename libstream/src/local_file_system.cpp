@@ -246,6 +246,17 @@ class LocalFileSystem final : public FileSystem {
     if (::fsync(directory.get()) != 0) fail("sync", path);
   }
 
+  bool try_sync_directory(const std::string& path) override {
+    const Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() < 0) {
+      if (errno == EACCES || errno == EPERM) return false;
+      fail("open", path);
+    }
+    if (::fsync(directory.get()) == 0) return true;
+    if (errno == EINVAL || errno == EROFS) return false;
+    fail("sync", path);
+  }
+
   bool same_file(const std::string& a, const std::string& b) override {
     struct stat first {};
     struct stat second {};

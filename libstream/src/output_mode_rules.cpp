@@ -26,7 +26,7 @@ void check_aggregate(const ResolvedPlan& plan, OutputMode mode) {
              " has a session_window, which output mode update does not support: sessions merge, so "
              "that a row emitted earlier may be of none any more; use append or complete");
   }
-  if (mode != OutputMode::append && has_aggregate(*plan.inputs[0])) {
+  if (mode != OutputMode::append && aggregates_stream(*plan.inputs[0])) {
     fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
          name_of(plan) + " stands above another aggregation, which output mode " +
              std::string(to_string(mode)) +
@@ -44,7 +44,7 @@ void check_aggregate(const ResolvedPlan& plan, OutputMode mode) {
 }
 
 void check_sort(const ResolvedPlan& plan, OutputMode mode) {
-  if (mode == OutputMode::complete && has_aggregate(*plan.inputs[0])) return;
+  if (mode == OutputMode::complete && aggregates_stream(*plan.inputs[0])) return;
   fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
        "order_by can stand only above an aggregation in output mode complete, where every epoch "
        "has the whole result; this query " +
@@ -54,7 +54,8 @@ void check_sort(const ResolvedPlan& plan, OutputMode mode) {
 }
 
 void check_deduplicate(const ResolvedPlan& plan, OutputMode mode) {
-  if (mode == OutputMode::append || !plan.event_column || !has_aggregate(*plan.inputs[0])) return;
+  if (mode == OutputMode::append || !plan.event_column || !aggregates_stream(*plan.inputs[0]))
+    return;
   fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
        "drop_duplicates by event time stands above an aggregation, which output mode " +
            std::string(to_string(mode)) +
@@ -131,13 +132,6 @@ bool has_state_above(const ResolvedPlan& plan, const OperationPlan& operation, b
   });
 }
 
-bool aggregates_stream(const ResolvedPlan& plan) {
-  return plan.streaming &&
-         (plan.kind == Kind::aggregate ||
-          std::any_of(plan.inputs.begin(), plan.inputs.end(),
-                      [](const auto& input) { return aggregates_stream(*input); }));
-}
-
 void check_groups(const ResolvedPlan& plan, OutputMode mode) {
   Groups groups;
   find_groups(plan, groups);
@@ -200,7 +194,7 @@ void check(const ResolvedPlan& plan, OutputMode mode) {
 
 void check_output_mode(const ResolvedPlan& plan, OutputMode mode) {
   if (!plan.streaming) return;  // one epoch has it all: every group is final, every order exact
-  if (mode == OutputMode::complete && !has_aggregate(plan)) {
+  if (mode == OutputMode::complete && !aggregates_stream(plan)) {
     fail("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
          "output mode complete needs an aggregation, and this query has none: all rows ever read "
          "would have to be kept; use append or update");

@@ -183,10 +183,11 @@ bool finds_late_rows(const ResolvedPlan& plan) {
                       [](const ResolvedPtr& input) { return tested_for_lateness(*input); });
 }
 
-bool has_aggregate(const ResolvedPlan& plan) {
-  return plan.kind == Kind::aggregate ||
-         std::any_of(plan.inputs.begin(), plan.inputs.end(),
-                     [](const ResolvedPtr& input) { return has_aggregate(*input); });
+bool aggregates_stream(const ResolvedPlan& plan) {
+  return plan.streaming &&
+         (plan.kind == Kind::aggregate ||
+          std::any_of(plan.inputs.begin(), plan.inputs.end(),
+                      [](const ResolvedPtr& input) { return aggregates_stream(*input); }));
 }
 
 std::string duration_text(std::int64_t microseconds) {

@@ -57,6 +57,13 @@ void ChangelogWriter::erase_below(std::uint32_t first_group, std::uint32_t last_
   write_number(to, static_cast<std::uint16_t>(last_group));
 }
 
+void ChangelogWriter::within(ChangeExtent extent) {
+  LIBSTREAM_ASSERT(empty(), "the extent is given before all entries");
+  LIBSTREAM_ASSERT(extent.floor <= extent.below, "a floor is an entry of its changelog");
+  if (!extent.floor.empty()) erase_below(extent.first_group, extent.last_group, extent.floor);
+  extent_ = std::move(extent);
+}
+
 void ChangelogWriter::append(std::span<const std::uint32_t> key_groups, std::span<Part> keys,
                              std::span<Part> values) {
   const bool puts = !values.empty();
@@ -80,6 +87,7 @@ void ChangelogWriter::append(ChangelogWriter&& other) {
                    "floors come before all other entries");
   entries_ += std::exchange(other.entries_, 0);
   floors_ += std::exchange(other.floors_, 0);
+  extent_.reset();
   if (bytes_.empty()) {
     bytes_.swap(other.bytes_);
   } else {
@@ -105,6 +113,7 @@ char* ChangelogWriter::extend(std::size_t size) {
 
 std::string ChangelogWriter::take() {
   entries_ = floors_ = 0;
+  extent_.reset();
   return std::exchange(bytes_, {});
 }
 

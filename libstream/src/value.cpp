@@ -3,6 +3,7 @@
 #include <libstream/time.hpp>
 #include <libstream/value.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -13,6 +14,32 @@ int compare_reals(double a, double b) {
   if (std::isnan(a) || std::isnan(b))
     return static_cast<int>(std::isnan(a)) - static_cast<int>(std::isnan(b));
   return a < b ? -1 : (a > b ? 1 : 0);
+}
+
+template <class T>
+std::string_view write_shortest(T value, char (&buffer)[real_text_limit]) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  const T size = std::fabs(value);
+  char* end = buffer + real_text_limit;
+  if (size == 0 || (size >= T(1e-3) && size < T(1e7))) {
+    end = std::to_chars(buffer, end, value, std::chars_format::fixed).ptr;
+    if (std::find(buffer, end, '.') == end) end = std::copy_n(".0", 2, end);
+    return {buffer, end};
+  }
+  char digits[real_text_limit];
+  char* const last =
+      std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr;
+  char* const exponent = std::find(digits, last, 'e');
+  end = std::copy(digits, exponent, buffer);
+  if (std::find(digits, exponent, '.') == exponent) end = std::copy_n(".0", 2, end);
+  *end++ = 'E';
+  char* at = exponent + 1;
+  if (*at == '-') *end++ = '-';
+  ++at;  // the sign always stands there
+  while (at + 1 < last && *at == '0') ++at;
+  end = std::copy(at, last, end);
+  return {buffer, end};
 }
 
 }  // namespace
@@ -47,23 +74,19 @@ std::string decimal_text(int128 digits, int scale) {
   return {text.rbegin(), text.rend()};
 }
 
-std::string real_text(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  std::string text(buffer, end);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
+std::string_view write_real(double value, char (&buffer)[real_text_limit]) {
+  return write_shortest(value, buffer);
 }
-
+std::string_view write_real(float value, char (&buffer)[real_text_limit]) {
+  return write_shortest(value, buffer);
+}
+std::string real_text(double value) {
+  char buffer[real_text_limit];
+  return std::string(write_real(value, buffer));
+}
 std::string real_text(float value) {
-  if (!std::isfinite(value)) return real_text(static_cast<double>(value));
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  std::string text(buffer, end);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
+  char buffer[real_text_limit];
+  return std::string(write_real(value, buffer));
 }
 
 std::string to_text(const Value& value, const DataType& type) {

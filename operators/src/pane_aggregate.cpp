@@ -185,16 +185,18 @@ void PaneAggregate::drop_panes() {
 }
 
 void PaneAggregate::collect_changes(ChangelogWriter& changes) {
-  if (dropped_) {
-    const auto first = [this](std::uint32_t partition) {
-      return first_group(partition, context_.key_groups, context_.partitions);
-    };
-    const bool keyed = !keys_.empty();
-    changes.erase_below(keyed ? first(context_.partition) : 0,
-                        keyed ? first(context_.partition + 1) - 1 : 0,
-                        PaneTable::floor(*dropped_ + 1));
-    dropped_.reset();
-  }
+  const auto first = [this](std::uint32_t partition) {
+    return first_group(partition, context_.key_groups, context_.partitions);
+  };
+  // Panes go in the order of time, and with the last of its panes a changelog is of no use.
+  auto end = table_.touched_end();
+  if (dropped_) end = std::max(end.value_or(*dropped_ + 1), *dropped_ + 1);
+  if (!end) return;
+  const bool keyed = !keys_.empty();
+  changes.within(
+      {keyed ? first(context_.partition) : 0, keyed ? first(context_.partition + 1) - 1 : 0,
+       dropped_ ? PaneTable::floor(*dropped_ + 1) : std::string(), PaneTable::floor(*end)});
+  dropped_.reset();
   table_.write_touched(context_.key_groups, changes);
 }
 

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -62,6 +63,8 @@ class PaneTable {
   /// Writes every touched entry, which is no longer touched then: pane by pane, in the order of
   /// keys. `key_groups`: how many there are.
   void write_touched(std::uint32_t key_groups, ChangelogWriter& changes);
+  /// All that write_touched would write is of panes before this one; none: it writes nothing.
+  std::optional<std::int64_t> touched_end() const;
   /// Below it are the stored keys of all panes before this one.
   static std::string floor(std::int64_t pane);
   void restore(const StateReader& state);

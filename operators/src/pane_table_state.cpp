@@ -38,6 +38,13 @@ std::string PaneTable::floor(std::int64_t pane) {
   return bytes;
 }
 
+std::optional<std::int64_t> PaneTable::touched_end() const {
+  for (auto pane = panes_.rbegin(); pane != panes_.rend(); ++pane) {
+    if (!pane->second.touched.empty()) return pane->first + 1;
+  }
+  return std::nullopt;
+}
+
 /// Calls `write(pane's number, keys, entries)` for some touched entries at a time.
 template <class F>
 void PaneTable::take_touched(F&& write) {

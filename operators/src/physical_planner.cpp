@@ -362,10 +362,14 @@ class Planner {
   Built static_joined(const ResolvedPlan& plan) {
     auto join = plan_static_join(plan, spec_, options_, environment_);
     const auto input = build(plan.inputs[join.stream]);
-    auto node = op("static join", std::move(join.factory), plan.schema,
-                   join.partitioned ? options_.partitions : input.parallelism);
+    const auto tasks = join.partitioned ? options_.partitions
+                       : join.gathered  ? 1
+                                        : input.parallelism;
+    auto node = op("static join", std::move(join.factory), plan.schema, tasks);
+    node.wants_first_epoch = plan.join->type == JoinType::full_outer;
     node.explain = std::move(join.explain);
     topology_.static_sides.push_back(std::move(join.side));
+    if (join.gathered) return above(input, std::move(node), Exchange::Kind::gather);
     if (!join.partitioned) return above(input, std::move(node));
     return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
   }
@@ -382,7 +386,7 @@ class Planner {
   Built limited(const ResolvedPlan& plan) {
     const auto input = build(plan.inputs[0]);
     // Above an aggregation that emits its whole result, each epoch is limited by itself.
-    const auto whole = spec_.output_mode == OutputMode::complete && has_aggregate(plan);
+    const auto whole = spec_.output_mode == OutputMode::complete && aggregates_stream(plan);
     auto node =
         op("limit", limit_rows({static_cast<std::uint64_t>(plan.count), !whole}), plan.schema, 1);
     if (!whole) make_stateful(node, plan, "globalLimit");

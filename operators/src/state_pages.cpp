@@ -11,9 +11,13 @@ StateLayout::StateLayout(const std::vector<AggregateCall>& calls) {
     entry_bytes_ += call.function->state_size();
     trivial_ = trivial_ && call.function->trivial();
   }
+  if (!trivial_) return;
+  std::vector<std::uint64_t> entry(entry_bytes_ / sizeof(std::uint64_t));
+  initialize_each(reinterpret_cast<std::byte*>(entry.data()));
+  initial_.assign(entry.begin() + 1, entry.end());
 }
 
-void StateLayout::initialize(std::byte* entry) const {
+void StateLayout::initialize_each(std::byte* entry) const {
   for (std::size_t i = 0; i < functions_.size(); ++i) {
     functions_[i]->initialize(entry + offsets_[i]);
   }

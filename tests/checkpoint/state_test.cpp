@@ -7,8 +7,10 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <optional>
 #include <random>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace libstream::test {
@@ -33,7 +35,32 @@ std::uint32_t random_group(std::mt19937_64& random, std::uint32_t task) {
   return static_cast<std::uint32_t>(random() % 4) + 4 * task;
 }
 
-std::string random_changelog(std::mt19937_64& random, std::uint32_t task) {
+struct RandomChanges {
+  std::string bytes;
+  std::optional<ChangeExtent> extent;
+};
+
+/// Of a task whose floors move on, as panes do: what it puts and erases lies in an extent.
+RandomChanges fleeting_changes(std::mt19937_64& random, std::uint32_t task) {
+  ChangeExtent extent{4 * task, 4 * task + 3, random_bytes(random, 3), random_bytes(random, 4)};
+  if (extent.below < extent.floor) std::swap(extent.below, extent.floor);
+  ChangelogWriter changes;
+  changes.within(extent);
+  for (auto count = random() % 30; count > 0; --count) {
+    const auto key = random_bytes(random, 5);
+    if (key >= extent.below) continue;
+    const auto group = static_cast<std::uint32_t>(4 * task + random() % 4);
+    if (random() % 4 == 0) {
+      changes.erase(group, key);
+    } else {
+      changes.put(group, key, random_bytes(random, 100));
+    }
+  }
+  return {changes.take(), extent};
+}
+
+RandomChanges random_changes(std::mt19937_64& random, OperatorId op, std::uint32_t task) {
+  if (op == OperatorId{1} && random() % 8 > 0) return fleeting_changes(random, task);
   ChangelogWriter changes;
   while (random() % 4 == 0) {
     const auto first = random_group(random, task);
@@ -51,7 +78,7 @@ std::string random_changelog(std::mt19937_64& random, std::uint32_t task) {
       changes.put(key_group, key, random_bytes(random, large ? 3'000 : 100));
     }
   }
-  return changes.take();
+  return {changes.take(), std::nullopt};
 }
 
 class Query final {
@@ -85,9 +112,10 @@ class Query final {
     for (auto count = random_() % 4; count > 0; --count) {
       const auto op = OperatorId{count == 3 ? 0xffffffffU : static_cast<std::uint32_t>(count)};
       for (std::uint32_t task = 0; task < 2; ++task) {
-        const auto changelog = random_changelog(random_, task);
-        models_[op].apply(changelog);
-        entry.changes.push_back(term_->store_changes(op, task, entry.epoch, changelog));
+        auto changes = random_changes(random_, op, task);
+        models_[op].apply(changes.bytes);
+        entry.changes.push_back(term_->store_changes(
+            op, task, entry.epoch, std::move(changes.bytes), std::move(changes.extent)));
       }
     }
     term_->decide(std::move(entry));

@@ -275,6 +275,77 @@ TEST_CASE("Files of snapshots that gave way before a decision named them go, too
   CHECK(std::ranges::count_if(left, [&](const auto& name) { return !named.contains(name); }) == 1);
 }
 
+std::ptrdiff_t run_files(CheckpointRoot& root) {
+  return std::ranges::count_if(root.list("state/"),
+                               [](const auto& name) { return name.ends_with(".run"); });
+}
+
+/// A key of each epoch in every key group, some 1,900 bytes; `floor`: erases those of all epochs
+/// but this one and the one before.
+TaskChanges windowed_changes(Term& term, std::uint64_t n, bool floor) {
+  const auto key = [](std::uint64_t epoch) {
+    return std::string(1, static_cast<char>('a' + epoch));
+  };
+  ChangelogWriter changes;
+  changes.within({0, key_groups - 1, floor && n > 0 ? key(n - 1) : std::string(), key(n + 1)});
+  for (std::uint32_t group = 0; group < key_groups; ++group) {
+    changes.put(group, key(n) + "key", std::string(100, 'v'));
+  }
+  auto extent = changes.extent();
+  return term.store_changes(totals_operator, 0, Epoch{n}, changes.take(), std::move(extent));
+}
+
+TEST_CASE("Changes that a later floor erases as a whole are in no snapshot") {
+  for (const bool others : {false, true}) {
+    CAPTURE(others);
+    const auto root = memory_root();
+    TermOptions options;
+    options.snapshot_epochs = 4;
+    options.retained_snapshots = 1;
+    auto term = open(root, simulated_meta(), options);
+    for (std::uint64_t n = 0; n < 20; ++n) {
+      CAPTURE(n);
+      auto entry = epoch_entry(n);
+      entry.changes = {windowed_changes(*term, n, true)};
+      if (others) {
+        ChangelogWriter changes;
+        changes.put(1, "k" + std::to_string(n), "v");
+        entry.changes.push_back(term->store_changes(large_operator, 0, Epoch{n}, changes.take()));
+      }
+      term->decide(std::move(entry));
+      term->committed(Epoch{n});
+      term->maintain();
+      if (!others) CHECK(run_files(*root) == 0);
+    }
+    if (others) CHECK(run_files(*root) > 0);
+    // Snapshots moved on all the same, and let older entries go.
+    CHECK(root->list("log/").size() < 10);
+    term = open(root, simulated_meta(), options);
+    CHECK(term->restored().last->snapshot->epoch >= Epoch{15});
+    CHECK(read_state(*term, totals_operator).size() == 2);
+    CHECK(read_state(*term, large_operator).size() == (others ? 20 : 0));
+  }
+}
+
+TEST_CASE("What a floor may erase waits for it, but not for ever") {
+  const auto root = memory_root();
+  TermOptions options;
+  options.snapshot_epochs = 1'000;
+  options.snapshot_bytes = 5'000;
+  auto term = open(root, simulated_meta(), options);
+  for (std::uint64_t n = 0; n < 11; ++n) {
+    CAPTURE(n);
+    auto entry = epoch_entry(n);
+    entry.changes = {windowed_changes(*term, n, false)};
+    term->decide(std::move(entry));
+    term->committed(Epoch{n});
+    term->maintain();
+    CHECK(run_files(*root) == (n < 10 ? 0 : 1));
+  }
+  term = open(root, simulated_meta(), options);
+  CHECK(read_state(*term, totals_operator).size() == 11);
+}
+
 TEST_CASE("Nothing is cleaned that is not yet recorded as committed") {
   const auto root = memory_root();
   TermOptions options;

@@ -209,6 +209,14 @@ TEST_CASE("Every rule of streams is refused with the operator, the rule and a wa
        mode,
        {"above another aggregation", "update", "append"},
        OutputMode::update},
+      {"complete without an aggregation of the stream",
+       [] {
+         const auto counted = reader(false).schema("k string").json("d/").group_by("k").count();
+         return rows().join(counted, std::vector<std::string>{"k"});
+       },
+       "STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION",
+       {"complete", "aggregation", "append"},
+       OutputMode::complete},
       {"aggregation above aggregation, complete",
        [] { return rows().group_by("k").sum("v").agg({count()}); },
        mode,

@@ -14,26 +14,19 @@ using Kind = FileOperation::Kind;
 
 const std::string log_directory = std::string(checkpoint_directory) + "/log";
 
-bool syncs(Kind kind) { return kind == Kind::sync || kind == Kind::sync_directory; }
-bool reads(Kind kind) { return kind == Kind::read || kind == Kind::list; }
-bool takes_room(Kind kind) {
-  return kind == Kind::create || kind == Kind::append || kind == Kind::link ||
-         kind == Kind::make_directory;
-}
-
 class DiskHook final : public testing::FileHook {
  public:
   explicit DiskHook(std::shared_ptr<Process> process) : process_(std::move(process)) {}
 
   void before(const FileOperation& operation) override {
     process_->before(aim(operation));
-    if (syncs(operation.kind) && process_->fails(Fault::fsync)) {
+    if (operation.syncs() && process_->fails(Fault::fsync)) {
       process_->fail(Fault::fsync, "cannot sync " + operation.path + ": Input/output error");
     }
-    if (reads(operation.kind) && process_->fails(Fault::read)) {
+    if (operation.reads() && process_->fails(Fault::read)) {
       process_->fail(Fault::read, "cannot read " + operation.path + ": Input/output error");
     }
-    if (takes_room(operation.kind) && process_->disk_is_full()) {
+    if (operation.takes_room() && process_->disk_is_full()) {
       process_->world().hits.add(CrashPoint::c27);
       process_->fail(Fault::full, "cannot write " + operation.path + ": No space left on device");
     }
@@ -41,7 +34,7 @@ class DiskHook final : public testing::FileHook {
 
   void after(const FileOperation& operation) override {
     if (operation.done) observe(operation);
-    if (!syncs(operation.kind) && !reads(operation.kind) && process_->fails(Fault::write)) {
+    if (!operation.syncs() && !operation.reads() && process_->fails(Fault::write)) {
       process_->fail(Fault::write, "cannot write " + operation.path + ": Input/output error");
     }
     process_->after(aim(operation));

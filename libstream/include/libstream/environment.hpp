@@ -69,6 +69,12 @@ class FileSystem {
   virtual bool link(const std::string& from, const std::string& to) = 0;
   virtual bool remove(const std::string& path) = 0;  ///< false where there was none
   virtual void sync_directory(const std::string& path) = 0;
+  /// As `sync_directory`; false, and nothing synced, where this process may not read the directory
+  /// or its file system is read-only or knows no such syncs. For what somebody else made.
+  virtual bool try_sync_directory(const std::string& path) {
+    sync_directory(path);
+    return true;
+  }
   /// True where both names are the same inode.
   virtual bool same_file(const std::string& a, const std::string& b) = 0;
 };

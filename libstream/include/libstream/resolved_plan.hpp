@@ -100,8 +100,8 @@ bool drops_late_rows(const ResolvedPlan& plan);
 bool tested_for_lateness(const ResolvedPlan& plan);
 /// True where rows are found late here first: what comes from below has not all been tested.
 bool finds_late_rows(const ResolvedPlan& plan);
-/// True where an aggregation is here or below.
-bool has_aggregate(const ResolvedPlan& plan);
+/// True where a stream is aggregated here or below; aggregations of bounded data do not count.
+bool aggregates_stream(const ResolvedPlan& plan);
 
 /// A condition that is true where both are.
 BoundPtr both(const BoundPtr& a, const BoundPtr& b);

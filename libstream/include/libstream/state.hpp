@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,16 @@ namespace libstream {
 /// the name given by `.named()`.
 enum class OperatorId : std::uint32_t {};
 
+/// Where the changes of a changelog lie: keys of key groups first … last that are bytewise below
+/// `below`, and the floor that it sets in all of them, empty for none. A later changelog whose
+/// floor is that high erases all of them at once.
+struct ChangeExtent {
+  std::uint32_t first_group = 0;
+  std::uint32_t last_group = 0;
+  std::string floor = {};
+  std::string below = {};
+};
+
 /// State changes of one task in one epoch, as bytes: what a decision names and a restart replays.
 /// Form, little-endian: per entry u8 kind, u16 key group, u32 length and key; then of a put u32
 /// length and value, of a floor u16 last key group. Floors come before all other entries.
@@ -25,6 +36,11 @@ class ChangelogWriter {
   /// Erases all keys of key groups first … last that are bytewise below `key` and that earlier
   /// changelogs stored: one entry for as many keys as there are. Before all other entries.
   void erase_below(std::uint32_t first_group, std::uint32_t last_group, std::string_view key);
+  /// Promises that all changes lie in `extent`, and sets its floor; not below it. Before all
+  /// entries.
+  void within(ChangeExtent extent);
+  /// What was promised; none where another's entries were appended.
+  const std::optional<ChangeExtent>& extent() const { return extent_; }
   /// Many puts, or where `values` is empty erases, whose keys and values the caller writes: sets
   /// each `bytes` to where its entry's go; good until the next call.
   struct Part {
@@ -40,6 +56,7 @@ class ChangelogWriter {
   bool empty() const { return bytes_.empty(); }
   std::uint64_t entries() const { return entries_; }
   const std::string& bytes() const { return bytes_; }
+  /// The bytes; empty again.
   std::string take();
 
  private:
@@ -48,6 +65,7 @@ class ChangelogWriter {
   std::string bytes_;
   std::uint64_t entries_ = 0;
   std::uint64_t floors_ = 0;  ///< of the entries
+  std::optional<ChangeExtent> extent_;
 };
 
 enum class ChangeKind : std::uint8_t { erase = 0, put = 1, floor = 2 };

@@ -3,6 +3,7 @@
 #include "../decimal.hpp"
 #include "../number_text.hpp"
 #include "arithmetic_kernels.hpp"
+#include "cast_text.hpp"
 #include "kernels.hpp"
 #include "string_heap.hpp"
 
@@ -47,14 +48,8 @@ bool convert_number(const Types& types, A value, R& result) {
   const bool to_decimal = types.to.id() == TypeId::decimal;
   if (to_decimal) {
     int128 digits = 0;
-    bool fits;
-    if constexpr (std::is_floating_point_v<A>) {
-      fits = double_to_decimal(static_cast<double>(value), types.to.precision(), types.to.scale(),
-                               digits);
-    } else {
-      fits = rescale(static_cast<int128>(value), from_decimal ? types.from.scale() : 0,
-                     types.to.scale(), types.to.precision(), digits);
-    }
+    const bool fits = rescale(static_cast<int128>(value), from_decimal ? types.from.scale() : 0,
+                              types.to.scale(), types.to.precision(), digits);
     result = static_cast<R>(digits);
     return fits;
   }
@@ -116,6 +111,29 @@ ColumnPtr number_to_number(const KernelCall& call) {
       call, [&](A a, R& result) { return convert_number<A, R>(types, a, result); });
 }
 
+/// Numbers that are none have no digits: null, also where a cast may fail.
+template <class A, class R, bool attempt>
+ColumnPtr real_to_decimal(const KernelCall& call) {
+  auto values = allocate_values<R>(call.rows);
+  R* out = values->template as<R>();
+  NullMarks marks(call);
+  with_operand<A>(call.arguments[0], [&](auto a) {
+    for (std::size_t i = 0; i < call.rows; ++i) {
+      int128 digits = 0;
+      const auto value = static_cast<double>(a[i]);
+      if (!double_to_decimal(value, call.type.precision(), call.type.scale(), digits)) {
+        digits = 0;
+        if (call.valid(i)) {
+          if (!attempt && std::isfinite(value)) fail_cast(call, i);
+          marks.mark(i);
+        }
+      }
+      out[i] = static_cast<R>(digits);
+    }
+  });
+  return make_result(call, std::move(values), marks.finish());
+}
+
 template <bool attempt>
 Kernel number_kernel(const DataType& from, const DataType& to) {
   return with_storage(from, [&](auto a) -> Kernel {
@@ -125,6 +143,10 @@ Kernel number_kernel(const DataType& from, const DataType& to) {
       if constexpr (std::is_same_v<A, StringView> || std::is_same_v<R, StringView> ||
                     std::is_same_v<A, std::uint8_t> || std::is_same_v<R, std::uint8_t>) {
         return nullptr;
+      } else if constexpr (std::is_floating_point_v<A> && !std::is_floating_point_v<R> &&
+                           sizeof(R) >= sizeof(std::int64_t)) {
+        if (to.id() == TypeId::decimal) return real_to_decimal<A, R, attempt>;
+        return number_to_number<A, R, attempt>;
       } else {
         return number_to_number<A, R, attempt>;
       }
@@ -242,29 +264,6 @@ Kernel text_kernel(const DataType& to) {
 ColumnPtr same_bytes(const KernelCall& call) {
   const Column& a = *call.arguments[0].column;
   return Column::fixed(call.type, call.rows, a.values_buffer(), call.validity, a.heaps());
-}
-
-/// The text that to_text prints, into an arena.
-ColumnPtr to_string_kernel(const KernelCall& call) {
-  const Column& a = *call.arguments[0].column;
-  StringHeap heap(call.rows, call.rows * 16);
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    if (!call.valid(i)) {
-      heap.append({});
-      continue;
-    }
-    if (a.type().is_integral()) {
-      std::array<char, 24> buffer{};
-      const std::int64_t value = a.type().width() == 8   ? a.values<std::int64_t>()[i]
-                                 : a.type().width() == 4 ? a.values<std::int32_t>()[i]
-                                                         : a.values<std::int16_t>()[i];
-      const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
-      heap.append({buffer.data(), static_cast<std::size_t>(end - buffer.data())});
-    } else {
-      heap.append(to_text(a.value(i), a.type()));
-    }
-  }
-  return heap.finish(call.type, call.validity);
 }
 
 template <class R>
@@ -411,12 +410,12 @@ template <bool attempt>
 Kernel find_cast(const DataType& from, const DataType& to) {
   if (from.id() == TypeId::null) return nulls_kernel;
   if (is_nested(from) || is_nested(to)) {
-    if (to.id() == TypeId::string) return to_string_kernel;
+    if (to.id() == TypeId::string) return cast_to_text;
     return nested_kernel<attempt>(from, to);
   }
   if (from.is_string_like() && to.is_string_like()) return same_bytes;
   if (from.id() == TypeId::string) return text_kernel<attempt>(to);
-  if (to.id() == TypeId::string) return to_string_kernel;
+  if (to.id() == TypeId::string) return cast_to_text;
   if (from.id() == TypeId::date && to.id() == TypeId::timestamp) return date_to_timestamp;
   if (from.id() == TypeId::timestamp && to.id() == TypeId::date) return timestamp_to_date;
   if (from.id() == TypeId::binary || to.id() == TypeId::binary) return nullptr;

@@ -68,24 +68,26 @@ ColumnPtr log1p_kernel(const KernelCall& call) {
   });
 }
 
+/// Of a number that is one the second argument does not matter, also where it is null.
+template <class T>
 ColumnPtr nanvl_kernel(const KernelCall& call) {
-  return map_pairs<double, double, double>(
-      call, [](double a, double b) { return std::isnan(a) ? b : a; });
-}
-
-/// Rounds half to even.
-ColumnPtr bround_kernel(const KernelCall& call) {
-  return make_values<double>(call, [&](std::size_t i, double& out) {
-    const double value = value_at<double>(call.arguments[0], i);
-    const int digits =
-        call.arguments.size() == 2 ? value_at<std::int32_t>(call.arguments[1], i) : 0;
-    const double unit = std::pow(10.0, std::abs(digits));
-    const double scaled = digits >= 0 ? value * unit : value / unit;
-    const double rounded = std::nearbyint(scaled);
-    const double result = digits >= 0 ? rounded / unit : rounded * unit;
-    out = std::isfinite(result) ? result : value;
+  return make_values<T>(call, [&](std::size_t i, T& out) {
+    for (const Vector& argument : call.arguments) {
+      if (argument.is_null(i)) return false;
+      out = value_at<T>(argument, i);
+      if (!std::isnan(out)) return true;
+    }
     return true;
   });
+}
+std::optional<Signature> resolve_nanvl(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0]) || !is_number_like(a[1])) return std::nullopt;
+  const bool single = is_id(a[0], TypeId::float32) && is_id(a[1], TypeId::float32);
+  const DataType type = single ? TypeId::float32 : TypeId::float64;
+  return signature({type, type}, type, a[0]->nullable || a[1]->nullable);
+}
+Kernel nanvl_for(std::span<const BoundPtr>, const DataType& type) {
+  return type.id() == TypeId::float32 ? nanvl_kernel<float> : nanvl_kernel<double>;
 }
 
 // Bits of whole numbers.
@@ -185,12 +187,6 @@ ColumnPtr conv_kernel(const KernelCall& call) {
   });
 }
 
-std::optional<Signature> resolve_bround(std::span<const BoundPtr> a) {
-  if (!is_number_like(a[0])) return std::nullopt;
-  std::vector<DataType> types(a.size(), TypeId::integer);
-  types[0] = TypeId::float64;
-  return signature(std::move(types), TypeId::float64);
-}
 std::optional<Signature> resolve_conv(std::span<const BoundPtr> a) {
   return may_take<TypeId::string, TypeId::integer, TypeId::string>(a);
 }
@@ -240,8 +236,8 @@ std::span<const Function> numeric_functions() {
     t.add("hypot", "hypot(a, b)", 2, 2, pairs, always<two_kernel<std::hypot>>);
     t.add("log", "log([base, ]number)", 1, 2, some, always<logarithm_kernel>);
     t.add("log1p", "log1p(number)", 1, 1, some, always<log1p_kernel>);
-    t.add("nanvl", "nanvl(number, number instead of NaN)", 2, 2, pairs, always<nanvl_kernel>);
-    t.add("bround", "bround(number[, digits])", 1, 2, resolve_bround, always<bround_kernel>);
+    t.add("nanvl", "nanvl(number, number instead of NaN)", 2, 2, resolve_nanvl, nanvl_for).nulls =
+        NullRule::own;
     t.add("e", "e()", 0, 0, resolve_nothing, always<constant_kernel<0>>);
     t.add("pi", "pi()", 0, 0, resolve_nothing, always<constant_kernel<1>>);
     t.add("conv", "conv(digits, from base, to base)", 3, 3, resolve_conv, always<conv_kernel>)

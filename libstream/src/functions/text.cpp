@@ -1,7 +1,6 @@
-#include "text_rows.hpp"
+#include "array_rows.hpp"
+#include "code_points.hpp"
 #include "utf8.hpp"
-
-#include <utf8proc.h>
 
 #include <algorithm>
 #include <charconv>
@@ -61,24 +60,6 @@ ColumnPtr repeat_kernel(const KernelCall& call) {
     for (std::int32_t k = 0; k < times; ++k) out += text;
     return true;
   });
-}
-
-void append_code_point(std::int32_t point, std::string& out) {
-  utf8proc_uint8_t bytes[4];
-  const auto size = utf8proc_encode_char(point, bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-}
-/// Calls f(code point, its bytes) for each character.
-template <class F>
-void for_characters(std::string_view text, F&& f) {
-  for (std::size_t at = 0; at < text.size();) {
-    utf8proc_int32_t point = 0;
-    const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at),
-                                       static_cast<utf8proc_ssize_t>(text.size() - at), &point);
-    const std::size_t bytes = size > 0 ? static_cast<std::size_t>(size) : 1;
-    f(size > 0 ? point : -1, text.substr(at, bytes));
-    at += bytes;
-  }
 }
 
 /// Words begin behind blanks.
@@ -306,12 +287,14 @@ ColumnPtr levenshtein_kernel(const KernelCall& call) {
   });
 }
 
-/// locate(search, text[, from]): in characters from 1; 0 = not there.
+/// locate(search, text[, from]): in characters from 1; 0 = not there, or no place to start from.
 ColumnPtr locate_kernel(const KernelCall& call) {
   return make_values<std::int32_t>(call, [&](std::size_t i, std::int32_t& out) {
+    const bool anywhere = call.arguments.size() < 3;
+    if (!anywhere && call.arguments[2].is_null(i)) return true;
+    if (call.arguments[0].is_null(i) || call.arguments[1].is_null(i)) return false;
     const std::string_view text = text_at(call.arguments[1], i);
-    const std::int32_t from =
-        call.arguments.size() == 3 ? value_at<std::int32_t>(call.arguments[2], i) : 1;
+    const std::int32_t from = anywhere ? 1 : value_at<std::int32_t>(call.arguments[2], i);
     if (from < 1) return true;
     const std::string_view before = character_range(text, 0, static_cast<std::size_t>(from) - 1);
     if (characters(before) + 1 < static_cast<std::uint32_t>(from)) return true;
@@ -330,6 +313,13 @@ std::optional<Signature> resolve_hex(std::span<const BoundPtr> a) {
 Kernel hex_for(std::span<const BoundPtr> a, const DataType&) {
   return a[0]->type.is_string_like() ? hex_bytes_kernel : hex_number_kernel;
 }
+std::optional<Signature> resolve_reverse(std::span<const BoundPtr> a) {
+  if (is_array(a[0])) return signature({a[0]->type}, a[0]->type);
+  return takes<TypeId::string, TypeId::string>(a);
+}
+Kernel reverse_for(std::span<const BoundPtr>, const DataType& type) {
+  return type.id() == TypeId::array ? reverse_arrays : reverse_kernel;
+}
 std::optional<Signature> resolve_pad(std::span<const BoundPtr> a) {
   std::vector<DataType> types{TypeId::string, TypeId::integer, TypeId::string};
   types.resize(a.size());
@@ -337,6 +327,11 @@ std::optional<Signature> resolve_pad(std::span<const BoundPtr> a) {
     if (!is_scalar(argument)) return std::nullopt;
   }
   return signature(std::move(types), TypeId::string);
+}
+std::optional<Signature> resolve_locate(std::span<const BoundPtr> a) {
+  auto result = takes<TypeId::string, TypeId::string, TypeId::integer, TypeId::integer>(a);
+  if (result) result->nullable = a[0]->nullable || a[1]->nullable;
+  return result;
 }
 std::optional<Signature> resolve_levenshtein(std::span<const BoundPtr> a) {
   auto result = takes<TypeId::string, TypeId::string, TypeId::integer, TypeId::integer>(a);
@@ -376,9 +371,11 @@ std::span<const Function> text_functions() {
           takes<text, text, number, text>, always<substring_index_kernel>);
     t.add("levenshtein", "levenshtein(string, string[, limit])", 2, 3, resolve_levenshtein,
           always<levenshtein_kernel>);
-    t.add("locate", "locate(search, string[, from])", 2, 3, takes<text, text, number, number>,
-          always<locate_kernel>);
-    t.add("reverse", "reverse(string)", 1, 1, takes<text, text>, always<reverse_kernel>);
+    for (const char* name : {"locate", "position"}) {
+      t.add(name, "locate(search, string[, from])", 2, 3, resolve_locate, always<locate_kernel>)
+          .nulls = NullRule::own;
+    }
+    t.add("reverse", "reverse(string or array)", 1, 1, resolve_reverse, reverse_for);
     return t.take();
   }();
   return rows;

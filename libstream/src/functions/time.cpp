@@ -106,6 +106,11 @@ ColumnPtr unix_kernel(const KernelCall& call) {
   return map_values<std::int64_t, std::int64_t>(
       call, [](std::int64_t time) { return unit == 1 ? time : floor_divide(time, unit); });
 }
+/// unix_timestamp cuts the fraction of a second off, before 1970 too.
+ColumnPtr unix_timestamp_kernel(const KernelCall& call) {
+  return map_values<std::int64_t, std::int64_t>(call,
+                                                [](std::int64_t time) { return time / 1'000'000; });
+}
 ColumnPtr unix_date_kernel(const KernelCall& call) {
   return map_values<std::int32_t, std::int32_t>(call, [](std::int32_t days) { return days; });
 }
@@ -240,8 +245,8 @@ std::span<const Function> time_functions() {
     constexpr auto to_count = resolve_time<TypeId::timestamp, TypeId::bigint>;
     add("date_trunc", "date_trunc('hour', time)", 2, resolve_date_trunc, only<date_trunc_kernel>);
     add("trunc", "trunc(date, 'month')", 2, resolve_trunc, only<trunc_kernel>);
-    add("unix_timestamp", "unix_timestamp(time)", 1, to_count, only<unix_kernel<1'000'000>>);
-    add("to_unix_timestamp", "to_unix_timestamp(time)", 1, to_count, only<unix_kernel<1'000'000>>);
+    add("unix_timestamp", "unix_timestamp(time)", 1, to_count, only<unix_timestamp_kernel>);
+    add("to_unix_timestamp", "to_unix_timestamp(time)", 1, to_count, only<unix_timestamp_kernel>);
     add("unix_seconds", "unix_seconds(time)", 1, to_count, only<unix_kernel<1'000'000>>);
     add("unix_millis", "unix_millis(time)", 1, to_count, only<unix_kernel<1'000>>);
     add("unix_micros", "unix_micros(time)", 1, to_count, only<unix_kernel<1>>);

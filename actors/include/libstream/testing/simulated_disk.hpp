@@ -29,6 +29,17 @@ struct FileOperation {
   std::string path;
   std::string target;
   bool done = true;
+  // Which bytes are read.
+  std::uint64_t offset = 0;
+  std::uint64_t size = UINT64_MAX;
+
+  bool syncs() const { return kind == Kind::sync || kind == Kind::sync_directory; }
+  bool reads() const { return kind == Kind::read || kind == Kind::list; }
+  /// Fails where the disk is full.
+  bool takes_room() const {
+    return kind == Kind::create || kind == Kind::append || kind == Kind::link ||
+           kind == Kind::make_directory;
+  }
 };
 
 /// Sees each operation of one process before and after it is done. Either may throw: Error, and the
@@ -43,7 +54,7 @@ class FileHook {
 /// A disk in memory that several simulated processes share and that survives them. It keeps its
 /// promises as narrowly as POSIX allows: until a file is synced, a power cut may take, cut or tear
 /// its bytes; until a directory is synced, each name made or removed in it may be as before,
-/// whatever became of names made earlier. For one thread.
+/// whatever became of names made earlier. Paths begin with '/'. For one thread.
 class SimulatedDisk {
  public:
   SimulatedDisk();

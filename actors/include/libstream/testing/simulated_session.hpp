@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/data_stream.hpp>
+#include <libstream/environment.hpp>
 #include <libstream/session.hpp>
 
 #include <cstdint>
@@ -20,6 +21,8 @@ class SimulatedSession {
 
   DataStreamReader read_stream();
   DataStreamReader read();
+  /// The files of this process, for sources and sinks of one's own.
+  const std::shared_ptr<FileSystem>& files() const;
 
   /// Runs one message or job or, when none waits, moves the clock to the next timer. False when
   /// there is neither.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libstream/memory.hpp>
+#include <libstream/testing/simulated_disk.hpp>
 #include <libstream/testing/simulated_session.hpp>
 
 #include <chrono>
@@ -12,6 +13,26 @@
 #include <vector>
 
 namespace libstream::testing {
+
+/// What goes wrong with the disk of a simulated process, beside its deaths. Where and when is drawn
+/// from the seed. All numbers are upper ones: a query that ends before meets fewer.
+struct DiskFaults {
+  /// Half of the deaths and failed ends are power cuts: of bytes that were not synced any may be
+  /// lost, cut or torn, of names made or removed since their directory was synced each may be as
+  /// before. Power is cut once more when the query has ended: what it has committed must be there.
+  bool power_cuts = false;
+  /// So many syncs of a file or a directory fail; the process may end with an Error of code io or
+  /// unreachable (of a place that cannot be written) and starts again.
+  std::uint32_t failing_syncs = 0;
+  /// So often the disk is full for some operations; as above.
+  std::uint32_t full_disks = 0;
+  /// So often one bit of a file of the checkpoint is flipped as a process reads it: it must end
+  /// with Error(corrupt), whose message names the file. Then the bit is put back.
+  std::uint32_t bit_flips = 0;
+  /// Directories beside the checkpoint in which a flipped bit must be found in the same way: those
+  /// of sources and sinks that keep checksums of what they store.
+  std::vector<std::string> checked{};
+};
 
 struct SimulationOptions {
   std::uint64_t seed = 1;
@@ -25,7 +46,13 @@ struct SimulationOptions {
   std::chrono::milliseconds run_for{10'000};
   std::uint64_t most_steps = 20'000'000;                ///< a query that takes more does not end
   std::int64_t start_milliseconds = 1'700'000'000'000;  ///< virtual time begins here, since 1970
-  std::shared_ptr<CheckpointRoot> checkpoint{};         ///< null: one in memory
+  /// Null: one in memory or, where there is a disk, its directory /checkpoint.
+  std::shared_ptr<CheckpointRoot> checkpoint{};
+  /// The files of the process, and of what it reads and writes by path; with it deaths come within
+  /// operations on files, too. Null: the files of `session.environment` or, where `faults` wants
+  /// any, a disk that goes with the run.
+  std::shared_ptr<SimulatedDisk> disk{};
+  DiskFaults faults{};
   /// Of these, partitions, channels, clock and chance are the simulation's.
   SessionOptions session{};
 };
@@ -34,6 +61,11 @@ struct SimulationResult {
   MemoryTable output;         ///< rows that the query has committed, by epoch
   std::uint32_t starts = 0;   ///< of the process
   std::uint32_t crashes = 0;  ///< those that came before the end
+  // Faults of the disk that were met; power cuts without the one at the end.
+  std::uint32_t power_cuts = 0;
+  std::uint32_t failed_syncs = 0;
+  std::uint32_t full_disks = 0;
+  std::uint32_t bit_flips = 0;
   std::uint64_t steps = 0;
   std::uint64_t trace = 0;  ///< hash over all schedules: equal where a run was repeated exactly
 
@@ -68,9 +100,10 @@ class Simulation {
   /// query that has ended by itself (once, available_now) is started again at the next event.
   void at(std::chrono::milliseconds after, std::function<void()> event);
 
-  /// Throws the query's Error, its message with seed and start; Error(invalid_argument) where the
-  /// program names a checkpoint, which is the simulation's; Error(unsupported) where the query does
-  /// not end.
+  /// Throws the query's Error, its message with seed and start, where no fault of the disk explains
+  /// it; Error(corrupt) where a flipped bit was read and not found; Error(invalid_argument) where
+  /// the program names a checkpoint, which is the simulation's; Error(unsupported) where the query
+  /// does not end.
   SimulationResult run(const Program& program);
 
  private:

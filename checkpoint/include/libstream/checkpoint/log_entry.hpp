@@ -3,6 +3,7 @@
 #include <libstream/operator.hpp>
 #include <libstream/sink.hpp>
 #include <libstream/source.hpp>
+#include <libstream/state.hpp>
 
 #include <cstdint>
 #include <map>
@@ -28,6 +29,8 @@ struct TaskChanges {
   std::uint32_t partition = 0;
   std::string inline_bytes;
   std::optional<StateFile> file;
+  /// Of what this term stored; no part of the entry.
+  std::optional<ChangeExtent> extent = std::nullopt;
 };
 
 /// What the tasks of one sink staged in one epoch.

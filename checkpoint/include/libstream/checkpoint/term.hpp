@@ -14,8 +14,9 @@ namespace libstream {
 struct TermOptions {
   std::string host;
   std::int64_t process = 0;
-  std::uint64_t snapshot_epochs = 20;           ///< a snapshot is due after so many epochs,
-  std::uint64_t snapshot_bytes = 256ULL << 20;  ///< or so many bytes of changelog
+  std::uint64_t snapshot_epochs = 20;  ///< a snapshot is due after so many epochs,
+  /// or so many bytes of changelog; four times as many of what a floor may erase as a whole.
+  std::uint64_t snapshot_bytes = 256ULL << 20;
   std::uint64_t retained_snapshots = 2;
   std::uint64_t run_file_bytes = 32ULL << 20;  ///< a run is cut into files of about this size
 };
@@ -58,9 +59,12 @@ class Term {
                                              std::uint32_t end) const = 0;
 
   /// Writes a task's changes as an immutable file where they are too large for the entry
-  /// (`inline_limit`); may be called from several threads, also while `decide` runs.
+  /// (`inline_limit`); may be called from several threads, also while `decide` runs. `extent`:
+  /// where known, what the changelog's entries lie in; changes that a later floor erases as a whole
+  /// are not folded at all.
   virtual TaskChanges store_changes(OperatorId op, std::uint32_t partition, Epoch epoch,
-                                    std::string changelog) = 0;
+                                    std::string changelog,
+                                    std::optional<ChangeExtent> extent = std::nullopt) = 0;
   static constexpr std::size_t inline_limit = 64 * 1024;
   static constexpr std::size_t entry_inline_limit = 1024 * 1024;
 
