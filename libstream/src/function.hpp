@@ -131,6 +131,7 @@ std::span<const Function> time_functions();
 std::span<const Function> date_part_functions();
 std::span<const Function> collection_functions();
 std::span<const Function> array_functions();
+std::span<const Function> array_change_functions();
 std::span<const Function> digest_functions();
 std::span<const Function> format_functions();
 std::span<const Function> numeric_functions();

@@ -1,3 +1,4 @@
+#include "array_rows.hpp"
 #include "comparison.hpp"
 #include "text_rows.hpp"
 
@@ -6,32 +7,6 @@
 
 namespace libstream {
 namespace {
-
-std::size_t row_of(const Vector& vector, std::size_t row) { return vector.constant ? 0 : row; }
-
-struct Range {
-  std::size_t begin;
-  std::size_t end;
-};
-Range range_of(const Vector& array, std::size_t row) {
-  const std::int32_t* offsets = array.column->offsets() + row_of(array, row);
-  return {static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(offsets[1])};
-}
-
-/// An array a row: `pick(row, elements)` appends the places of its elements in the first
-/// argument's.
-template <class F>
-ColumnPtr pick_elements(const KernelCall& call, F&& pick) {
-  auto offsets = allocate_offsets(call.rows);
-  std::vector<std::uint32_t> order;
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    offsets->as<std::int32_t>()[i] = static_cast<std::int32_t>(order.size());
-    if (call.valid(i)) pick(i, order);
-  }
-  offsets->as<std::int32_t>()[call.rows] = static_cast<std::int32_t>(order.size());
-  return Column::array(call.type, call.rows, std::move(offsets),
-                       call.arguments[0].column->child(0)->gather(order), call.validity);
-}
 
 /// One element a row: `find(row, place)`; false = null.
 template <class F>
@@ -211,8 +186,6 @@ ColumnPtr sequence_kernel(const KernelCall& call) {
   }
   return builder.finish();
 }
-
-bool is_array(const BoundPtr& a) { return is_id(a, TypeId::array); }
 
 std::optional<Signature> resolve_same(std::span<const BoundPtr> a) {
   if (!is_array(a[0])) return std::nullopt;

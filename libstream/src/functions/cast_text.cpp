@@ -84,8 +84,7 @@ void append_real(const Column& column, std::size_t row, std::string& out) {
 void append_nested(const Column& column, std::size_t row, std::string& out) {
   const bool array = column.type().id() == TypeId::array;
   const auto begin = array ? static_cast<std::size_t>(column.offsets()[row]) : 0;
-  const auto end =
-      array ? static_cast<std::size_t>(column.offsets()[row + 1]) : column.children();
+  const auto end = array ? static_cast<std::size_t>(column.offsets()[row + 1]) : column.children();
   out += array ? '[' : '{';
   for (std::size_t i = begin; i < end; ++i) {
     if (i > begin) out += ", ";

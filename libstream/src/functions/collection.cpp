@@ -1,3 +1,4 @@
+#include "array_rows.hpp"
 #include "comparison.hpp"
 #include "kernels.hpp"
 
@@ -5,8 +6,6 @@
 
 namespace libstream {
 namespace {
-
-std::size_t row_of(const Vector& vector, std::size_t row) { return vector.constant ? 0 : row; }
 
 /// A column of exactly call.rows values, also of a constant.
 ColumnPtr whole(const Vector& vector, std::size_t rows) {
@@ -58,6 +57,9 @@ ColumnPtr element_kernel(const KernelCall& call) {
     const std::int32_t* offsets = array.column->offsets() + row_of(array, i);
     const std::int64_t size = offsets[1] - offsets[0];
     const std::int64_t wanted = index.column->values<std::int32_t>()[row_of(index, i)];
+    if (from_one && wanted == 0) {
+      fail_row(call, i, "index 0 is outside of every array", "elements count from 1");
+    }
     std::int64_t place = from_one ? (wanted < 0 ? size + wanted : wanted - 1) : wanted;
     if (place < 0 || place >= size) {
       if (outside == Outside::error) {
@@ -244,6 +246,7 @@ std::span<const Function> collection_functions() {
           element_for<Outside::null, false>);
     t.add("try_element_at", "try_element_at(array, index from 1)", 2, 2, resolve_element<true>,
           element_for<Outside::null, true>);
+    t.back().fallible = true;
     for (const char* name : {"size", "cardinality", "array_size"}) {
       t.add(name, "size(array)", 1, 1, resolve_size, only<size_kernel>);
     }

@@ -1,4 +1,4 @@
-#include "string_heap.hpp"
+#include "array_rows.hpp"
 #include "utf8.hpp"
 
 #include <utf8proc.h>
@@ -131,38 +131,31 @@ ColumnPtr concat_kernel(const KernelCall& call) {
   return heap.finish(call.type, call.validity);
 }
 
-/// concat_ws(separator, text, …): nulls are left out.
+/// concat_ws(separator, text or array of texts, …): nulls are left out.
 ColumnPtr concat_ws_kernel(const KernelCall& call) {
-  StringHeap heap(call.rows, call.rows * 24);
-  NullMarks marks(call);
   const Vector& separator = call.arguments[0];
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    if (separator.is_null(i)) {
-      marks.mark(i);
-      heap.append({});
-      continue;
-    }
+  return make_texts(call, [&](std::size_t i, std::string& out) {
+    if (separator.is_null(i)) return false;
     const std::string_view between = text_at(separator, i);
-    std::size_t size = 0;
-    for (const Vector& part : call.arguments.subspan(1)) {
-      if (!part.is_null(i)) size += text_at(part, i).size() + between.size();
-    }
-    char* place = heap.reserve(size + 1);
-    const char* begin = place;
     bool first = true;
+    const auto add = [&](std::string_view text) {
+      if (!std::exchange(first, false)) out += between;
+      out += text;
+    };
     for (const Vector& part : call.arguments.subspan(1)) {
       if (part.is_null(i)) continue;
-      if (!std::exchange(first, false)) {
-        std::memcpy(place, between.data(), between.size());
-        place += between.size();
+      if (part.column->type().id() != TypeId::array) {
+        add(text_at(part, i));
+        continue;
       }
-      const std::string_view text = text_at(part, i);
-      std::memcpy(place, text.data(), text.size());
-      place += text.size();
+      const Column& elements = *part.column->child(0);
+      const auto [begin, end] = range_of(part, i);
+      for (std::size_t k = begin; k < end; ++k) {
+        if (!elements.is_null(k)) add(elements.string(k));
+      }
     }
-    heap.append_reserved(static_cast<std::size_t>(place - begin));
-  }
-  return heap.finish(call.type, marks.finish());
+    return true;
+  });
 }
 
 ColumnPtr replace_kernel(const KernelCall& call) {
@@ -245,9 +238,26 @@ std::optional<Signature> text_and_numbers(std::span<const BoundPtr> a) {
                          : std::nullopt;
 }
 std::optional<Signature> resolve_concat_ws(std::span<const BoundPtr> a) {
-  auto result = strings_to<TypeId::string>(a);
-  if (result) result->nullable = a[0]->nullable;
-  return result;
+  if (!is_scalar(a[0])) return std::nullopt;
+  std::vector<DataType> types;
+  for (const BoundPtr& argument : a) {
+    types.push_back(is_array(argument) ? DataType::array(TypeId::string, true)
+                                       : DataType(TypeId::string));
+    if (is_id(argument, TypeId::structure)) return std::nullopt;
+  }
+  return signature(std::move(types), TypeId::string, a[0]->nullable);
+}
+/// Texts, or bytes where all are, or arrays.
+std::optional<Signature> resolve_concat(std::span<const BoundPtr> a) {
+  if (std::any_of(a.begin(), a.end(), is_array)) return resolve_array_concat(a);
+  const bool bytes = !a.empty() && std::all_of(a.begin(), a.end(), [](const BoundPtr& argument) {
+    return is_id(argument, TypeId::binary);
+  });
+  if (bytes) return signature(std::vector<DataType>(a.size(), TypeId::binary), TypeId::binary);
+  return strings_to<TypeId::string>(a);
+}
+Kernel concat_for(std::span<const BoundPtr>, const DataType& type) {
+  return type.id() == TypeId::array ? concat_arrays : concat_kernel;
 }
 
 template <Kernel kernel>
@@ -283,8 +293,9 @@ std::span<const Function> string_functions() {
     t.add("btrim", "btrim(string[, characters])", 1, 2, text, only<trim_kernel<true, true>>);
     t.add("ltrim", "ltrim(string)", 1, 1, text, only<trim_kernel<true, false>>);
     t.add("rtrim", "rtrim(string)", 1, 1, text, only<trim_kernel<false, true>>);
-    t.add("concat", "concat(string, …)", 1, any_number, text, only<concat_kernel>);
-    t.add("concat_ws", "concat_ws(separator, string, …)", 1, any_number, resolve_concat_ws,
+    t.add("concat", "concat(string, …) or concat(array, …)", 0, any_number, resolve_concat,
+          concat_for);
+    t.add("concat_ws", "concat_ws(separator, string or array, …)", 1, any_number, resolve_concat_ws,
           only<concat_ws_kernel>);
     t.back().nulls = NullRule::own;
     t.add("replace", "replace(string, search[, replacement])", 2, 3, text, only<replace_kernel>);

@@ -1,7 +1,6 @@
-#include "text_rows.hpp"
+#include "array_rows.hpp"
+#include "code_points.hpp"
 #include "utf8.hpp"
-
-#include <utf8proc.h>
 
 #include <algorithm>
 #include <charconv>
@@ -61,24 +60,6 @@ ColumnPtr repeat_kernel(const KernelCall& call) {
     for (std::int32_t k = 0; k < times; ++k) out += text;
     return true;
   });
-}
-
-void append_code_point(std::int32_t point, std::string& out) {
-  utf8proc_uint8_t bytes[4];
-  const auto size = utf8proc_encode_char(point, bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-}
-/// Calls f(code point, its bytes) for each character.
-template <class F>
-void for_characters(std::string_view text, F&& f) {
-  for (std::size_t at = 0; at < text.size();) {
-    utf8proc_int32_t point = 0;
-    const auto size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data() + at),
-                                       static_cast<utf8proc_ssize_t>(text.size() - at), &point);
-    const std::size_t bytes = size > 0 ? static_cast<std::size_t>(size) : 1;
-    f(size > 0 ? point : -1, text.substr(at, bytes));
-    at += bytes;
-  }
 }
 
 /// Words begin behind blanks.
@@ -332,6 +313,13 @@ std::optional<Signature> resolve_hex(std::span<const BoundPtr> a) {
 Kernel hex_for(std::span<const BoundPtr> a, const DataType&) {
   return a[0]->type.is_string_like() ? hex_bytes_kernel : hex_number_kernel;
 }
+std::optional<Signature> resolve_reverse(std::span<const BoundPtr> a) {
+  if (is_array(a[0])) return signature({a[0]->type}, a[0]->type);
+  return takes<TypeId::string, TypeId::string>(a);
+}
+Kernel reverse_for(std::span<const BoundPtr>, const DataType& type) {
+  return type.id() == TypeId::array ? reverse_arrays : reverse_kernel;
+}
 std::optional<Signature> resolve_pad(std::span<const BoundPtr> a) {
   std::vector<DataType> types{TypeId::string, TypeId::integer, TypeId::string};
   types.resize(a.size());
@@ -387,7 +375,7 @@ std::span<const Function> text_functions() {
       t.add(name, "locate(search, string[, from])", 2, 3, resolve_locate, always<locate_kernel>)
           .nulls = NullRule::own;
     }
-    t.add("reverse", "reverse(string)", 1, 1, takes<text, text>, always<reverse_kernel>);
+    t.add("reverse", "reverse(string or array)", 1, 1, resolve_reverse, reverse_for);
     return t.take();
   }();
   return rows;

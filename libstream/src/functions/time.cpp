@@ -108,8 +108,8 @@ ColumnPtr unix_kernel(const KernelCall& call) {
 }
 /// unix_timestamp cuts the fraction of a second off, before 1970 too.
 ColumnPtr unix_timestamp_kernel(const KernelCall& call) {
-  return map_values<std::int64_t, std::int64_t>(
-      call, [](std::int64_t time) { return time / 1'000'000; });
+  return map_values<std::int64_t, std::int64_t>(call,
+                                                [](std::int64_t time) { return time / 1'000'000; });
 }
 ColumnPtr unix_date_kernel(const KernelCall& call) {
   return map_values<std::int32_t, std::int32_t>(call, [](std::int32_t days) { return days; });
