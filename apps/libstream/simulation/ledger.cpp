@@ -291,10 +291,10 @@ void Ledger::check_complete() {
 
 void Ledger::check_disk(std::uint64_t snapshot_epochs) {
   // Two snapshots are kept, and the epochs behind the older one. To make one and to clean up is a
-  // job as any other: further epochs are decided meanwhile, as many as the seed likes; half of the
-  // run would be no accident.
+  // job as any other: further epochs are decided meanwhile, as many as the seed likes, of which 8
+  // may wait for their commits. Half of the run would be no accident.
   constexpr std::uint64_t retained_snapshots = 2;
-  constexpr std::uint64_t meanwhile = 12;
+  constexpr std::uint64_t meanwhile = 24;
   const auto most = retained_snapshots * snapshot_epochs + meanwhile;
   std::uint64_t entries = 0;
   std::set<std::string> named;

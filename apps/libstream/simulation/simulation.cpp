@@ -6,7 +6,7 @@
 namespace libstream::apps::simulation {
 namespace {
 
-constexpr std::uint64_t long_run = 24;      ///< epochs
+constexpr std::uint64_t long_run = 48;      ///< epochs
 constexpr std::uint64_t endless = 200'000;  ///< steps of a run; a whole one takes some thousands
 
 class Simulation {
@@ -265,7 +265,7 @@ class Simulation {
       if (process->start()) run_to_its_end(*process);
       settle(process);
     }
-    if (!violated() && chance_.one_in(16)) check_disk();
+    if (!violated() && chance_.one_in(32)) check_disk();
     if (!violated()) world_.ledger.check_complete();
   }
 
