@@ -134,6 +134,20 @@ Literal interval_literal(std::string_view text, std::span<const Token> tokens, s
   return {Value(amounts.microseconds), TypeId::day_interval};
 }
 
+Literal time_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at) {
+  const bool timestamp = is_word(token_at(tokens, at++), "TIMESTAMP");
+  const Token& literal = token_at(tokens, at++);
+  EventTime time = 0;
+  std::int32_t days = 0;
+  if (timestamp ? !parse_timestamp(literal.value, time) : !parse_date(literal.value, days)) {
+    fail_at(text, literal.begin,
+            timestamp ? "no timestamp; write it as TIMESTAMP '2013-01-31T10:00:00Z'"
+                      : "no date; write it as DATE '2013-01-31'");
+  }
+  if (timestamp) return {Value(time), TypeId::timestamp};
+  return {Value(std::int64_t{days}), TypeId::date};
+}
+
 Literal number_literal(std::string_view text, const Token& token, bool negative) {
   std::string digits = lowered(token.value);
   const auto bad = [&](const char* message) { fail_at(text, token.begin, message); };

@@ -67,15 +67,21 @@ struct DecimalQuotient {
   }
 };
 
+/// Of `positive` a negative remainder is moved up by the divisor once, as Spark does.
+template <bool positive>
 struct DecimalRemainder {
-  static constexpr const char* sign = "%";
+  static constexpr const char* sign = positive ? "% (pmod)" : "%";
   static constexpr const char* way_out = "use try_mod, or nullif on the divisor";
   static bool apply(const DecimalTypes& t, int128 a, int128 b, int128& r) {
     if (b == 0) return false;
     const int scale = std::max(t.left_scale, t.right_scale);
     int128 x, y;
-    return rescale(a, t.left_scale, scale, 38, x) && rescale(b, t.right_scale, scale, 38, y) &&
-           rescale(x % y, scale, t.scale, t.precision, r);
+    if (!rescale(a, t.left_scale, scale, 38, x) || !rescale(b, t.right_scale, scale, 38, y)) {
+      return false;
+    }
+    int128 rest = x % y;
+    if (positive && rest < 0) rest = (rest + y) % y;
+    return rescale(rest, scale, t.scale, t.precision, r);
   }
 };
 
@@ -223,7 +229,7 @@ Kernel remainder_kernel(std::span<const BoundPtr>, const DataType& type) {
     case TypeId::float64:
       return real_remainder<double, positive, attempt>;
     default:
-      return decimal_kernel<DecimalRemainder, attempt>;
+      return decimal_kernel<DecimalRemainder<positive>, attempt>;
   }
 }
 
@@ -387,11 +393,6 @@ std::optional<Signature> resolve_try_remainder(std::span<const BoundPtr> a) {
   if (result) result->nullable = true;
   return result;
 }
-std::optional<Signature> resolve_pmod(std::span<const BoundPtr> a) {
-  auto result = resolve_remainder(a);
-  if (result && result->type.id() == TypeId::decimal) return std::nullopt;
-  return result;
-}
 std::optional<Signature> resolve_remainder_equals(std::span<const BoundPtr> a) {
   return signature({a[0]->type, a[0]->type, a[0]->type}, TypeId::boolean);
 }
@@ -430,7 +431,7 @@ void append_division_functions(std::vector<Function>& table) {
       true);
   add("try_mod", "try_mod(number, number)", 2, resolve_try_remainder,
       remainder_kernel<Remainder, false, true>, false);
-  add("pmod", "pmod(number, number)", 2, resolve_pmod,
+  add("pmod", "pmod(number, number)", 2, resolve_remainder,
       remainder_kernel<PositiveRemainder, true, false>, true);
   add("%=", "number % constant = constant", 3, resolve_remainder_equals, remainder_equals_for,
       false);
