@@ -199,7 +199,37 @@ static const CaseTable casts_1(
      {"cast('epoch' AS timestamp)", "1970-01-01T00:00:00Z"},
      {"pmod(-7.5, 2)", "0.5"},
      {"pmod(-7.5, 2.25)", "1.50"},
-     {"pmod(-7.5, 0.0)", "error: division by zero"}});
+     {"pmod(-7.5, 0.0)", "error: division by zero"},
+     {"1.5 DIV 0.2", "7"},
+     {"-7.5 DIV 2", "-3"},
+     {"1.5 DIV 0.0", "error: division by zero: 1.5 div 0"},
+     {"99999999999999999999.5 DIV 0.1", "error: overflow of bigint"},
+     {"1.5D DIV 2", "error: div does not take"},
+     {"hex(DATE '2012-02-29')", "323031322D30322D3239"},
+     {"typeof(sequence(1, 3))", "array<int>"},
+     {"sequence(CAST(3 AS smallint), CAST(1 AS smallint))", "[3, 2, 1]"},
+     {"sequence(1L, 3, 2)", "[1, 3]"},
+     {"greatest(1, '2')", "error: greatest does not take"},
+     {"least('b', NULL, 'a')", "a"}});
+
+static const CaseTable intervals_1(
+    "Intervals by their fields",
+    {{"TIMESTAMP '2013-01-31' + INTERVAL '1 02:03:04.5' DAY TO SECOND", "2013-02-01T02:03:04.500Z"},
+     {"TIMESTAMP '2013-01-31' - INTERVAL '1 02' DAY TO HOUR", "2013-01-29T22:00:00Z"},
+     {"TIMESTAMP '2013-01-31' + INTERVAL '-90:30' MINUTE TO SECOND", "2013-01-30T22:29:30Z"},
+     {"TIMESTAMP '2013-01-31' + INTERVAL -'10:30' HOUR TO MINUTE", "2013-01-30T13:30:00Z"},
+     {"DATE '2013-01-31' + INTERVAL '1-1' YEAR TO MONTH", "2014-02-28"},
+     {"abs(INTERVAL '-1' DAY) = INTERVAL 1 DAY", "true"},
+     {"abs(INTERVAL -1 MONTH) = INTERVAL 1 MONTH", "true"},
+     {"timestamp_seconds(-0.5D)", "1969-12-31T23:59:59.500Z"},
+     {"timestamp_seconds(1.25)", "1970-01-01T00:00:01.250Z"},
+     {"timestamp_seconds(cast('Infinity' AS double))", "null"},
+     {"timestamp_seconds(1e300)", "error: overflow of timestamp"},
+     {"make_timestamp(2014, 12, 28, 6, 30, cast('NaN' AS double))", "null"},
+     {"make_timestamp(2014, 12, 28, 6, 30, 61)", "error: there is no time 6:30:61"},
+     {"INTERVAL '1-12' YEAR TO MONTH", "error: no interval; write it as"},
+     {"INTERVAL '1 25' DAY TO HOUR", "error: no interval; write it as"},
+     {"INTERVAL '1' HOUR TO DAY", "error: no interval; write it as"}});
 
 static const CaseTable numbers_1(
     "More numbers",

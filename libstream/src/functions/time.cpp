@@ -1,13 +1,13 @@
 #include "arithmetic_kernels.hpp"
 #include "calendar.hpp"
 #include "cast.hpp"
-#include "kernels.hpp"
-#include "string_heap.hpp"
+#include "text_rows.hpp"
 
 #include <libstream/schema.hpp>
 #include <libstream/time.hpp>
 
 #include <array>
+#include <cmath>
 
 namespace libstream {
 namespace {
@@ -195,7 +195,8 @@ std::optional<Signature> resolve_from_days(std::span<const BoundPtr> a) {
 std::optional<Signature> resolve_seconds(std::span<const BoundPtr> a) {
   if (!is_number_like(a[0])) return std::nullopt;
   if (is_whole(a[0])) return signature({TypeId::bigint}, TypeId::timestamp);
-  return signature({TypeId::timestamp}, TypeId::timestamp);  // a cast counts fractions of seconds
+  if (is_id(a[0], TypeId::decimal)) return signature({TypeId::timestamp}, TypeId::timestamp);
+  return signature({TypeId::float64}, TypeId::timestamp, true);
 }
 std::optional<Signature> resolve_date_days(std::span<const BoundPtr> a) {
   if (!is_time_like(a[0]) || !is_whole(a[1])) return std::nullopt;
@@ -214,9 +215,22 @@ template <Kernel kernel>
 Kernel only(std::span<const BoundPtr>, const DataType&) {
   return kernel;
 }
+/// Seconds with a fraction; null where they are no number.
+ColumnPtr real_seconds_kernel(const KernelCall& call) {
+  return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
+    const double time = value_at<double>(call.arguments[0], i) * 1e6;
+    if (!std::isfinite(time)) return false;
+    if (!(time >= -0x1p63 && time < 0x1p63)) {
+      fail_row(call, i, "overflow of timestamp: " + shown(call.arguments[0], i));
+    }
+    out = static_cast<std::int64_t>(time);
+    return true;
+  });
+}
 /// The argument as the binder cast it.
 ColumnPtr argument_kernel(const KernelCall& call) { return call.arguments[0].column; }
 Kernel seconds_for(std::span<const BoundPtr> a, const DataType&) {
+  if (is_id(a[0], TypeId::float64)) return real_seconds_kernel;
   return is_id(a[0], TypeId::bigint) ? from_unix_kernel<1'000'000> : argument_kernel;
 }
 

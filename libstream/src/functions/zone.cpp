@@ -122,14 +122,14 @@ ColumnPtr make_timestamp_kernel(const KernelCall& call) {
   return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
     const std::int64_t hour = value_at<std::int32_t>(call.arguments[3], i);
     const std::int64_t minute = value_at<std::int32_t>(call.arguments[4], i);
-    const double seconds = value_at<double>(call.arguments[5], i);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || !(seconds >= 0 && seconds <= 60)) {
+    const std::int64_t seconds = value_at<std::int64_t>(call.arguments[5], i);  // µs
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || seconds < 0 ||
+        seconds > 60 * second) {
       fail_row(call, i,
                "there is no time " + std::to_string(hour) + ":" + std::to_string(minute) + ":" +
-                   std::to_string(seconds));
+                   shown(call.arguments[5], i));
     }
-    out = days_at(call, i) * microseconds_per_day + (hour * 60 + minute) * 60 * second +
-          std::llround(seconds * 1e6);
+    out = days_at(call, i) * microseconds_per_day + (hour * 60 + minute) * 60 * second + seconds;
     return true;
   });
 }
@@ -248,7 +248,7 @@ constexpr auto number_type = TypeId::integer;
 
 std::optional<Signature> resolve_make_timestamp(std::span<const BoundPtr> a) {
   std::vector<DataType> types(6, number_type);
-  types[5] = TypeId::float64;
+  types[5] = DataType::decimal(16, 6);
   for (const BoundPtr& argument : a) {
     if (!is_number_like(argument)) return std::nullopt;
   }
