@@ -66,6 +66,7 @@ class Coordinator {
   void try_plan();
   bool may_plan();
   void planned(std::vector<std::optional<PlannedRange>> ranges);
+  bool first_epoch_due() const;
   bool no_data_epoch_due() const;
   bool timeout_due() const;
   bool each_trigger() const;

@@ -55,7 +55,7 @@ void Coordinator::planned(std::vector<std::optional<PlannedRange>> ranges) {
   const bool planned = std::any_of(ranges.begin(), ranges.end(),
                                    [](const auto& range) { return range.has_value(); });
   const bool once = setup_.trigger.kind == Trigger::Kind::once;
-  if (planned || no_data_epoch_due() || timeout_due()) {
+  if (planned || first_epoch_due() || no_data_epoch_due() || timeout_due()) {
     begin_epoch(std::move(ranges));
     exhausted_ = once;
   } else if (once || setup_.trigger.kind == Trigger::Kind::available_now) {
@@ -76,6 +76,12 @@ bool Coordinator::no_data_epoch_due() const {
   return setup_.no_data_epochs && no_data_due_ &&
          std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
                      [](const auto& node) { return node.wants_no_data_epoch; });
+}
+
+bool Coordinator::first_epoch_due() const {
+  return number(next_epoch_) == 0 &&
+         std::any_of(setup_.topology.nodes.begin(), setup_.topology.nodes.end(),
+                     [](const auto& node) { return node.wants_first_epoch; });
 }
 
 /// A timeout by processing time that is over is worth an epoch of its own.

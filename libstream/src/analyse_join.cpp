@@ -158,11 +158,7 @@ void check_type(JoinType type, const ResolvedPlan& left, const ResolvedPlan& rig
                 "use left_outer with a watermark and a time condition and keep the rows whose "
                 "right side is null");
   }
-  if (!left.streaming && !right.streaming) {
-    if (type != Type::full_outer) return;
-    refuse_type(type, "between two bounded inputs",
-                "unite a left_outer join with the left_anti join of the exchanged sides");
-  }
+  if (!left.streaming && !right.streaming) return;
   const auto* preserved =
       "with a stream on the one side and bounded data on the other where it keeps rows of the "
       "bounded side: whether one of them has a match is never settled while the stream goes on";

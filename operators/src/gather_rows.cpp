@@ -50,7 +50,10 @@ std::optional<std::vector<BufferPtr>> few_heaps(const Columns& columns, std::siz
   std::vector<const Column*> seen;
   std::vector<BufferPtr> heaps;
   std::size_t bytes = 0;
+  const Column* last = nullptr;
   for (const Column* column : columns) {
+    if (column == last) continue;
+    last = column;
     if (std::find(seen.begin(), seen.end(), column) != seen.end()) continue;
     seen.push_back(column);
     for (const BufferPtr& heap : column->heaps()) {

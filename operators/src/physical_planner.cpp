@@ -362,10 +362,14 @@ class Planner {
   Built static_joined(const ResolvedPlan& plan) {
     auto join = plan_static_join(plan, spec_, options_, environment_);
     const auto input = build(plan.inputs[join.stream]);
-    auto node = op("static join", std::move(join.factory), plan.schema,
-                   join.partitioned ? options_.partitions : input.parallelism);
+    const auto tasks = join.partitioned ? options_.partitions
+                       : join.gathered  ? 1
+                                        : input.parallelism;
+    auto node = op("static join", std::move(join.factory), plan.schema, tasks);
+    node.wants_first_epoch = plan.join->type == JoinType::full_outer;
     node.explain = std::move(join.explain);
     topology_.static_sides.push_back(std::move(join.side));
+    if (join.gathered) return above(input, std::move(node), Exchange::Kind::gather);
     if (!join.partitioned) return above(input, std::move(node));
     return above(input, std::move(node), Exchange::Kind::hash, std::move(join.keys));
   }

@@ -4,6 +4,7 @@
 #include <libstream/operators/static_join.hpp>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace libstream {
@@ -22,19 +23,14 @@ std::uint32_t table_input(const ResolvedPlan& plan) {
 
 void check_type(const ResolvedPlan& plan, bool stream_left) {
   const auto type = plan.join->type;
-  if (type == JoinType::inner) return;
+  // Without a stream there is one epoch with all rows: when it ends, each row's matches are known.
+  if (type == JoinType::inner || (type == JoinType::full_outer && !plan.streaming)) return;
   if (stream_left && (type == JoinType::left_outer || type == JoinType::left_semi ||
                       type == JoinType::left_anti)) {
     return;
   }
   if (!stream_left && type == JoinType::right_outer) return;
   const std::string name(to_string(type));
-  if (!plan.streaming) {
-    throw Error(ErrorCode::unsupported, "JOIN_OF_BOUNDED_SIDES",
-                name +
-                    " join: both sides are bounded, and rows of both may come out unmatched; "
-                    "take the union of a left outer join with a left anti join the other way");
-  }
   throw Error(
       ErrorCode::analysis, "UNSUPPORTED_STREAM_STATIC_JOIN",
       name + " join with the stream on the " + (stream_left ? "left" : "right") +
@@ -56,6 +52,20 @@ ResolvedPtr filtered(const ResolvedPtr& input, const BoundPtr& filter) {
   plan->watermarked = input->watermarked;
   plan->expressions = {filter};
   return plan;
+}
+
+/// All rows of the table come out, so its filter only says which ones can match: a part of the
+/// condition. The table is the right side.
+std::shared_ptr<const JoinPlan> with_filter_in_condition(const ResolvedPlan& plan) {
+  auto join = std::make_shared<JoinPlan>(*plan.join);
+  const auto filter = std::exchange(join->right.filter, nullptr);
+  if (!filter) return join;
+  const auto left = static_cast<std::uint32_t>(plan.inputs[0]->schema.size());
+  std::vector<std::uint32_t> mapping(plan.inputs[1]->schema.size());
+  std::iota(mapping.begin(), mapping.end(), left);
+  const auto of_pair = remap_columns(filter, mapping);
+  join->condition = join->condition ? both(of_pair, join->condition) : of_pair;
+  return join;
 }
 
 std::uint64_t broadcast_limit(const QuerySpec& spec) {
@@ -81,10 +91,12 @@ std::string keys_text(const ResolvedPlan& plan) {
 
 StaticJoin plan_static_join(const ResolvedPlan& plan, const QuerySpec& spec,
                             const PlannerOptions& options, const Environment& environment) {
-  const auto& join = *plan.join;
   const auto table = table_input(plan);
   const bool stream_left = table == 1;
   check_type(plan, stream_left);
+  const bool keeps_table = plan.join->type == JoinType::full_outer;
+  const auto used = keeps_table ? with_filter_in_condition(plan) : plan.join;
+  const auto& join = *used;
   const auto& table_side = stream_left ? join.right : join.left;
 
   StaticJoin result;
@@ -93,24 +105,29 @@ StaticJoin plan_static_join(const ResolvedPlan& plan, const QuerySpec& spec,
   auto bounded = std::make_unique<StaticPlan>(filtered(plan.inputs[table], table_side.filter), spec,
                                               options, environment);
   const auto limit = broadcast_limit(spec);
+  // Where unmatched rows of the table come out, one task must see all that may match a row.
   result.partitioned = !result.keys.empty() && options.partitions > 1 &&
-                       (limit == 0 || bounded->size_estimate() > limit);
+                       (keeps_table || limit == 0 || bounded->size_estimate() > limit);
+  result.gathered = keeps_table && !result.partitioned;
 
   StaticTableSide::Form form;
   form.schema = plan.inputs[table]->schema;
   form.keys = table_side.keys;
   form.null_safe = join.null_safe;
-  form.null_row = join.type == JoinType::left_outer || join.type == JoinType::right_outer;
+  form.null_row =
+      keeps_table || join.type == JoinType::left_outer || join.type == JoinType::right_outer;
   form.shared_index = !result.partitioned;
   auto side = std::make_shared<StaticTableSide>(std::move(bounded), std::move(form));
   result.explain = std::string(to_string(join.type)) + ", " + keys_text(plan) +
                    (join.condition ? "\nwhere " + join.condition->text : "") + "\ntable on the " +
                    (stream_left ? "right" : "left") + ", " +
-                   (result.partitioned ? "each task has its keys" : "shared by all tasks") + ": " +
-                   side->describe();
+                   (result.partitioned ? "each task has its keys"
+                    : result.gathered  ? "one task has all"
+                                       : "shared by all tasks") +
+                   ": " + side->describe();
 
   StaticJoinSpec op;
-  op.join = plan.join;
+  op.join = used;
   op.stream_left = stream_left;
   op.left = plan.inputs[0]->schema;
   op.right = plan.inputs[1]->schema;

@@ -40,7 +40,10 @@ class StaticJoinOperator final : public Operator {
         left_columns_(static_cast<std::uint32_t>(spec.left.size())),
         stream_left_(spec.stream_left),
         partitioned_(spec.partitioned),
-        padded_(join_->type == JoinType::left_outer || join_->type == JoinType::right_outer),
+        stream_columns_(spec.stream_left ? spec.left : spec.right),
+        padded_(join_->type == JoinType::left_outer || join_->type == JoinType::right_outer ||
+                join_->type == JoinType::full_outer),
+        keeps_table_(join_->type == JoinType::full_outer),
         stream_only_(join_->type == JoinType::left_semi || join_->type == JoinType::left_anti),
         groups_{first_group(context.partition, context.key_groups, context.partitions),
                 first_group(context.partition + 1, context.key_groups, context.partitions),
@@ -54,13 +57,15 @@ class StaticJoinOperator final : public Operator {
     epoch_ = epoch.context;
     made_ = filtered_ = 0;
     auto table = side_->table(epoch.epoch);
-    if (table_ && table->number == table_->number) return;
-    index_ = table->index;
-    if (!index_) {
-      index_ = std::make_shared<StaticIndex>(*table->rows, table->size, side_->form().keys,
-                                             side_->form().null_safe, groups_);
+    if (!table_ || table->number != table_->number) {
+      index_ = table->index;
+      if (!index_) {
+        index_ = std::make_shared<StaticIndex>(*table->rows, table->size, side_->form().keys,
+                                               side_->form().null_safe, groups_);
+      }
+      table_ = std::move(table);
     }
-    table_ = std::move(table);
+    if (keeps_table_) table_matched_.assign(table_->size + 1, 0);
   }
 
   Flow process(BatchPtr batch, std::size_t /*input*/, Output& to) override {
@@ -83,6 +88,7 @@ class StaticJoinOperator final : public Operator {
   }
 
   Flow resume(Output& to) override {
+    if (batch_ == nullptr) return emit_unmatched(to);
     CountedOutput output(to, rows_out_);
     while (row_ < batch_->rows) {
       take_pairs();
@@ -92,6 +98,17 @@ class StaticJoinOperator final : public Operator {
     }
     if (stream_only_) emit_stream_rows(output);
     return finish();
+  }
+
+  /// Where all rows of the table come out: those of this task that met none of the stream.
+  Flow on_barrier(const Barrier& /*barrier*/, Output& output) override {
+    if (!keeps_table_) return Flow::done;
+    table_row_ = 0;
+    if (partitioned_) {
+      hashes_.resize(table_->rows->rows);
+      hash_keys(*table_->rows, side_->form().keys, hashes_);
+    }
+    return emit_unmatched(output);
   }
 
   OperatorMetrics metrics() const override {
@@ -222,6 +239,7 @@ class StaticJoinOperator final : public Operator {
 
   void emit_pairs(Output& output) {
     if (stream_rows_.empty()) return;
+    note_matched();
     auto result = std::make_shared<Batch>();
     result->rows = stream_rows_.size();
     result->event_time = batch_->event_time;
@@ -252,6 +270,7 @@ class StaticJoinOperator final : public Operator {
     if (kept == 0) return;
     stream_rows_.resize(kept);
     table_rows_.resize(kept);
+    note_matched();
     auto result = std::make_shared<Batch>();
     result->rows = kept;
     result->event_time = batch_->event_time;
@@ -265,6 +284,43 @@ class StaticJoinOperator final : public Operator {
       }
     }
     output.emit(std::move(result));
+  }
+
+  /// Of the pairs that come out; the row of nulls has a place, too.
+  void note_matched() {
+    if (!keeps_table_) return;
+    for (const auto row : table_rows_) table_matched_[row] = 1;
+  }
+
+  bool in_this_task(std::uint32_t table_row) const {
+    if (!partitioned_) return true;
+    const auto group = key_group(hashes_[table_row], groups_.of);
+    return group >= groups_.begin && group < groups_.end;
+  }
+
+  Flow emit_unmatched(Output& output) {
+    while (table_row_ < table_->size) {
+      table_rows_.clear();
+      for (; table_row_ < table_->size && table_rows_.size() < batch_rows; ++table_row_) {
+        if (table_matched_[table_row_] == 0 && in_this_task(table_row_)) {
+          table_rows_.push_back(table_row_);
+        }
+      }
+      if (table_rows_.empty()) break;
+      auto result = std::make_shared<Batch>();
+      result->rows = table_rows_.size();
+      for (const auto column : join_->output) {
+        const bool left = column < left_columns_;
+        const auto index = left ? column : column - left_columns_;
+        result->columns.push_back(left == stream_left_
+                                      ? Column::nulls(stream_columns_[index].type, result->rows)
+                                      : table_->rows->columns[index]->gather(table_rows_));
+      }
+      made_ += result->rows;
+      output.emit(std::move(result));
+      if (output.full() && table_row_ < table_->size) return Flow::more;
+    }
+    return Flow::done;
   }
 
   /// Semi and anti: the rows with a match, or those without.
@@ -293,7 +349,9 @@ class StaticJoinOperator final : public Operator {
   const std::uint32_t left_columns_;
   const bool stream_left_;
   const bool partitioned_;
+  const Schema stream_columns_;
   const bool padded_;       ///< rows of the stream without a match come out with nulls
+  const bool keeps_table_;  ///< those of the table, too, when the epoch ends
   const bool stream_only_;  ///< semi, anti
   const StaticIndex::Groups groups_;
   std::optional<Evaluator> filter_;
@@ -320,6 +378,8 @@ class StaticJoinOperator final : public Operator {
   std::uint64_t rows_out_ = 0;  ///< of the batch
 
   // Of the epoch.
+  std::vector<std::uint8_t> table_matched_;  ///< by row of the table, where all come out
+  std::uint32_t table_row_ = 0;              ///< that is looked at next when it ends
   std::uint64_t made_ = 0;
   std::uint64_t filtered_ = 0;
 };

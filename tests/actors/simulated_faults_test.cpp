@@ -191,8 +191,8 @@ TEST_CASE("Bugs of a source and a sink are found by the fault that shows them") 
   CHECK(found(power_cuts, Bug::name_unsynced, Bug::none).starts_with("cannot read /mail/0000"));
   CHECK(found({}, Bug::acknowledged_early, Bug::none).starts_with("cannot read /mail/0000"));
   CHECK(found({.full_disks = 2, .checked = {}}, Bug::none, Bug::error_swallowed) == "archive");
-  const auto unchecked = found({.bit_flips = 4, .checked = {MailSource::directory}},
-                               Bug::unchecked, Bug::none);
+  const auto unchecked =
+      found({.bit_flips = 4, .checked = {MailSource::directory}}, Bug::unchecked, Bug::none);
   CHECK(unchecked.starts_with("a bit of /mail/0000"));
   CHECK(unchecked.find(" was flipped, was read and went unnoticed (simulation with seed ") !=
         std::string::npos);
@@ -223,19 +223,21 @@ TEST_CASE("An error that no fault explains, and a finding that does not name its
 
   // Who reads a flipped bit and says only that something is wrong.
   disk->replace("/notes/one", "abc");
-  CHECK(message_of([&] {
-          for (std::uint64_t seed = 0; seed < 50; ++seed) {
-            Simulation({.seed = seed,
-                        .crashes = 1,
-                        .disk = disk,
-                        .faults = {.bit_flips = 1, .checked = {"/notes"}}})
-                .run([&](SimulatedSession& session) {
-                  if (session.files()->read("/notes/one") != "abc") {
-                    throw Error(ErrorCode::corrupt, "something is damaged");
-                  }
-                  return program("/notes/one")(session);
-                });
-          }
-        }).starts_with("a bit of /notes/one was flipped, and the error is not one of code corrupt "
+  CHECK(
+      message_of([&] {
+        for (std::uint64_t seed = 0; seed < 50; ++seed) {
+          Simulation({.seed = seed,
+                      .crashes = 1,
+                      .disk = disk,
+                      .faults = {.bit_flips = 1, .checked = {"/notes"}}})
+              .run([&](SimulatedSession& session) {
+                if (session.files()->read("/notes/one") != "abc") {
+                  throw Error(ErrorCode::corrupt, "something is damaged");
+                }
+                return program("/notes/one")(session);
+              });
+        }
+      })
+          .starts_with("a bit of /notes/one was flipped, and the error is not one of code corrupt "
                        "that names the file: something is damaged"));
 }

@@ -292,6 +292,66 @@ TEST_CASE("Stream and table may change sides, and two tables may be joined") {
   CHECK(batch(JoinType::left_outer) == "1 x null | 2 y z");
   CHECK(batch(JoinType::right_outer) == "2 y z | 3 null w");
   CHECK(batch(JoinType::left_anti) == "1 x");
+  CHECK(batch(JoinType::full_outer) == "1 x null | 2 y z | 3 null w");
+}
+
+TEST_CASE("A full outer join of two tables keeps the rows of both, also where one is empty") {
+  Session session({.threads = 2, .partitions = 3});
+  const auto full = [&](const MemoryStream& left, const MemoryStream& right,
+                        const std::string& condition) {
+    return session.read()
+        .memory(left)
+        .as("l")
+        .join(session.read().memory(right).as("r"), condition, JoinType::full_outer)
+        .select("l.id", "a", "r.id", "b");
+  };
+  const auto rows = [](const DataStream& stream) {
+    MemoryTable table;
+    stream.write_stream().memory(table).start().await_termination();
+    return table.text();
+  };
+  MemoryStream left("id bigint, a string");
+  MemoryStream right("id bigint, b string");
+  CHECK(rows(full(left, right, "l.id = r.id")).empty());
+  right.add(std::vector<Row>{{2, "z"}, {nullptr, "n"}, {3, "w"}, {2, "y"}});
+  // The left side, which is read in epochs, has nothing to read.
+  CHECK(rows(full(left, right, "l.id = r.id")) ==
+        "null null null n | null null 2 y | null null 2 z | null null 3 w");
+  left.add(std::vector<Row>{{1, "x"}, {2, "y"}, {nullptr, "m"}});
+  CHECK(rows(full(left, right, "l.id = r.id AND b <> 'z' AND a <> 'x'")) ==
+        "null null null n | null null 2 z | null null 3 w | null m null null | 1 x null null | "
+        "2 y 2 y");
+  CHECK(rows(full(left, right, "l.id < r.id")) ==
+        "null null null n | null m null null | 1 x 2 y | 1 x 2 z | 1 x 3 w | 2 y 3 w");
+  CHECK(rows(full(left, MemoryStream("id bigint, b string"), "l.id = r.id")) ==
+        "null m null null | 1 x null null | 2 y null null");
+}
+
+TEST_CASE("A stream joins the full outer join of two tables") {
+  Session session({.threads = 2, .partitions = 3});
+  MemoryStream left("id bigint, a string");
+  MemoryStream right("id bigint, b string");
+  left.add(std::vector<Row>{{1, "x"}, {2, "y"}});
+  right.add(std::vector<Row>{{2, "z"}, {3, "w"}});
+  MemoryStream input("id bigint");
+  MemoryTable output;
+  const auto tables =
+      session.read().memory(left).join(session.read().memory(right), {"id"}, JoinType::full_outer);
+  auto query = session.read_stream()
+                   .memory(input)
+                   .join(tables, {"id"})
+                   .write_stream()
+                   .memory(output)
+                   .start();
+  input.add({{1}, {2}, {3}, {4}});
+  query.process_all_available();
+  CHECK(output.text() == "1 x null | 2 y z | 3 null w");
+  left.add(std::vector<Row>{{4, "v"}});
+  right.add(std::vector<Row>{{1, "u"}});
+  input.add({{1}, {4}});
+  query.process_all_available();
+  CHECK(output.text() == "1 x null | 1 x u | 2 y z | 3 null w | 4 v null");
+  query.stop();
 }
 
 TEST_CASE("A static directory that is missing ends the query with its name") {

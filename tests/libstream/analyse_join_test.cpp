@@ -339,10 +339,6 @@ TEST_CASE("Joins that cannot work are refused at start with the reason and a way
        [] { return table().join(side("l"), "l.k = s.k", JoinType::left_anti); },
        "UNSUPPORTED_JOIN_TYPE",
        {"left anti"}},
-      {"full outer of bounded data",
-       [] { return table("a").join(table("b"), "a.k = b.k", JoinType::full_outer); },
-       "UNSUPPORTED_JOIN_TYPE",
-       {"full outer", "bounded"}},
       {"two event times, neither bounded",
        [&] { return joined(range).join(side("x"), "l.v = x.v"); },
        "MULTIPLE_EVENT_TIME_COLUMNS",
@@ -372,6 +368,8 @@ TEST_CASE("Joins that can work pass") {
        {JoinType::inner, JoinType::left_outer, JoinType::left_semi, JoinType::left_anti}) {
     CHECK(passes(side("l", false).join(table(), "l.v < s.w", type), OutputMode::update) == "");
   }
+  CHECK(passes(table("a").join(table("b"), "a.k < b.k", JoinType::full_outer),
+               OutputMode::append) == "");
   CHECK(passes(table().join(side("l"), "l.k = s.k", JoinType::right_outer), OutputMode::append) ==
         "");
   CHECK(passes(table("a").join(table("b"), "a.k = b.k", JoinType::left_anti),

@@ -76,6 +76,9 @@ struct TopologyNode {
   /// True where an epoch without data may change what it emits because time goes by: in strict mode
   /// there is one at every trigger, else when OperatorMetrics::next_epoch_milliseconds says.
   bool wants_epoch_each_trigger = false;
+  /// True where a query that reads bounded sources alone has something to emit though they are
+  /// empty.
+  bool wants_first_epoch = false;
   /// False: the metrics of a user's operator do not say what became of each row.
   bool accounts = true;
   std::string explain;  ///< one or more lines: key, watermark column, retention

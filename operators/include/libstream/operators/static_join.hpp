@@ -19,6 +19,9 @@ struct StaticJoin {
   /// True: each task has a table of its own key groups, and the stream comes exchanged by `keys`.
   /// False: all tasks share one table, rows come as they are.
   bool partitioned = false;
+  /// True: one task gets all rows, since unmatched rows of the table come out and no key tells
+  /// tasks apart.
+  bool gathered = false;
   std::vector<std::uint32_t> keys;  ///< of the stream side
   std::string explain;
 };
@@ -31,6 +34,8 @@ struct StaticJoin {
 /// never shared) or no two columns are compared for equality.
 ///
 /// Stream on the left: inner, left outer, left semi, left anti. On the right: inner, right outer.
+/// Without a stream any, over one epoch: of a full outer join the rows of the table that met none
+/// come out when it ends.
 /// Throws Error(analysis) for the others, naming the reason.
 StaticJoin plan_static_join(const ResolvedPlan& plan, const QuerySpec& spec,
                             const PlannerOptions& options, const Environment& environment);
