@@ -15,17 +15,6 @@ namespace {
 using Node = ExpressionNode;
 constexpr int depth_limit = 2'000;
 
-std::string candidates(const std::string& name, const std::vector<std::string>& names) {
-  const auto similar = similar_names(name, names);
-  const auto& shown = similar.empty() ? names : similar;
-  std::string text;
-  for (std::size_t i = 0; i < shown.size() && i < 10; ++i) {
-    text += (i == 0 ? "" : ", ") + shown[i];
-  }
-  if (shown.size() > 10) text += ", …";
-  return text.empty() ? text : (similar.empty() ? "; there are: " : "; did you mean: ") + text;
-}
-
 std::vector<std::string> names_of(const std::vector<Field>& fields) {
   std::vector<std::string> names;
   for (const Field& field : fields) names.push_back(field.name);
@@ -144,7 +133,11 @@ class Binder {
       refuse(expression, "is an aggregate: it is allowed in agg(…) of a grouped stream only");
     }
     if (node.function) return user_call(expression);
-    if (const auto rewritten = macro(expression)) return bind(*rewritten);
+    if (const auto longer = expanded(expression)) return bind(*longer);
+    if (node.name == "typeof" && node.arguments.size() == 1) {
+      return bound_literal(Value(plain_name(bind(node.arguments[0])->type)), TypeId::string);
+    }
+    if (node.name == "struct" && !node.arguments.empty()) return structure(expression);
     if (node.name == "field" && node.arguments.size() == 2) {
       const Node& name = node.arguments[1].node();
       if (name.kind != Node::Kind::literal || name.type.id() != TypeId::string) {
@@ -172,6 +165,24 @@ class Binder {
                     "); one of your own must be given to Session::register_function");
   }
 
+  /// struct(value, …): columns, fields and aliases keep their name, others are numbered.
+  BoundPtr structure(const Expression& expression) {
+    std::vector<BoundPtr> arguments;
+    for (const Expression& argument : expression.node().arguments) {
+      const Node& node = argument.node();
+      if (node.kind == Node::Kind::star) refuse(expression, "does not take *");
+      std::string name = "col" + std::to_string(arguments.size() / 2 + 1);
+      if (node.kind == Node::Kind::column) name = split_path(node.name).back();
+      if (node.kind == Node::Kind::alias) name = node.name;
+      if (node.kind == Node::Kind::call && node.name == "field" && node.arguments.size() == 2) {
+        name = node.arguments[1].node().value.text();
+      }
+      arguments.push_back(bound_literal(Value(std::move(name)), TypeId::string));
+      arguments.push_back(bind(argument));
+    }
+    return make_call("named_struct", std::move(arguments), expression.to_string());
+  }
+
   BoundPtr user_call(const Expression& expression) {
     const UserFunctionBody& function = *expression.node().function;
     std::vector<BoundPtr> arguments;
@@ -196,65 +207,6 @@ class Binder {
     }
     bound->text = expression.to_string();
     return bound;
-  }
-
-  /// Functions that are short for others.
-  std::optional<Expression> macro(const Expression& expression) {
-    const Node& node = expression.node();
-    const auto& a = node.arguments;
-    if (node.name == "between" && a.size() == 3) return a[0] >= a[1] && a[0] <= a[2];
-    if (node.name == "nullif" && a.size() == 2) {
-      return libstream::call("case", {a[0] == a[1], lit(Value()), a[0]});
-    }
-    if (node.name == "nvl2" && a.size() == 3) {
-      return libstream::call("case", {a[0].is_not_null(), a[1], a[2]});
-    }
-    if (node.name == "if" && a.size() == 3) return libstream::call("case", a);
-    if ((node.name == "nvl" || node.name == "ifnull") && a.size() == 2) {
-      return libstream::call("coalesce", a);
-    }
-    if ((node.name == "date_part" || node.name == "datepart") && a.size() == 2) {
-      return date_part(expression);
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Expression> date_part(const Expression& expression) {
-    const Node& field = expression.node().arguments[0].node();
-    if (field.kind != Node::Kind::literal || field.type.id() != TypeId::string) {
-      refuse(expression, "needs the part's name as a literal");
-    }
-    std::string name = field.value.text();
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    static const std::vector<std::pair<std::string, std::string>> parts{
-        {"year", "year"},
-        {"years", "year"},
-        {"quarter", "quarter"},
-        {"month", "month"},
-        {"months", "month"},
-        {"week", "weekofyear"},
-        {"weeks", "weekofyear"},
-        {"day", "day"},
-        {"days", "day"},
-        {"dayofweek", "dayofweek"},
-        {"dow", "dayofweek"},
-        {"doy", "dayofyear"},
-        {"dayofyear", "dayofyear"},
-        {"hour", "hour"},
-        {"hours", "hour"},
-        {"minute", "minute"},
-        {"minutes", "minute"},
-        {"second", "second_fraction"},
-        {"seconds", "second_fraction"}};
-    std::vector<std::string> names;
-    for (const auto& [part, function] : parts) {
-      if (part == name) return libstream::call(function, {expression.node().arguments[1]});
-      names.push_back(part);
-    }
-    throw Error(ErrorCode::analysis, "'" + name + "' is no part of a time" +
-                                         candidates(name, names) + " (in " +
-                                         expression.to_string() + ")");
   }
 
   BoundPtr make_call(const std::string& name, std::vector<BoundPtr> arguments, std::string text) {
@@ -295,6 +247,17 @@ class Binder {
 };
 
 }  // namespace
+
+std::string candidates(const std::string& name, const std::vector<std::string>& names) {
+  const auto similar = similar_names(name, names);
+  const auto& shown = similar.empty() ? names : similar;
+  std::string text;
+  for (std::size_t i = 0; i < shown.size() && i < 10; ++i) {
+    text += (i == 0 ? "" : ", ") + shown[i];
+  }
+  if (shown.size() > 10) text += ", …";
+  return text.empty() ? text : (similar.empty() ? "; there are: " : "; did you mean: ") + text;
+}
 
 BoundPtr bind(const Expression& expression, const Schema& schema) {
   return bind(expression, schema, [&](std::string_view name) { return schema.find(name); });

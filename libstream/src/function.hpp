@@ -138,11 +138,21 @@ std::span<const Function> numeric_functions();
 std::span<const Function> text_functions();
 std::span<const Function> zone_functions();
 std::span<const Function> rounding_functions();
+std::span<const Function> date_format_functions();
+std::span<const Function> word_functions();
+std::span<const Function> encoding_functions();
 
 /// The row that stands for a function of the user's own.
 const Function* user_function_row(bool deterministic);
 /// What its kernel needs.
 std::unique_ptr<FunctionState> prepare_user_function(const BoundExpression& call);
+
+/// What a call is short for ("nvl(a, b)" for "coalesce(a, b)"); nullopt where it is none of these.
+std::optional<Expression> expanded(const Expression& expression);
+/// "; did you mean: …" or "; there are: …" of names like one that is not there.
+std::string candidates(const std::string& name, const std::vector<std::string>& names);
+/// Type as typeof() prints it: "array<int>", "struct<a:int>".
+std::string plain_name(const DataType& type);
 
 /// Kernel of a cast; nullptr where the types do not convert.
 Kernel cast_kernel(const DataType& from, const DataType& to, bool attempt);

@@ -12,11 +12,13 @@ const std::vector<const Function*>& table() {
   static const std::vector<const Function*> sorted = [] {
     std::vector<const Function*> rows;
     for (const auto part :
-         {arithmetic_functions(), comparison_functions(), logic_functions(), math_functions(),
-          string_functions(), pattern_functions(), time_functions(), date_part_functions(),
-          collection_functions(), array_functions(), array_change_functions(), digest_functions(),
-          format_functions(), numeric_functions(), text_functions(), zone_functions(),
-          rounding_functions()}) {
+         {arithmetic_functions(), comparison_functions(),   logic_functions(),
+          math_functions(),       string_functions(),       pattern_functions(),
+          time_functions(),       date_part_functions(),    collection_functions(),
+          array_functions(),      array_change_functions(), digest_functions(),
+          format_functions(),     numeric_functions(),      text_functions(),
+          zone_functions(),       rounding_functions(),     date_format_functions(),
+          word_functions(),       encoding_functions()}) {
       for (const Function& function : part) rows.push_back(&function);
     }
     std::sort(rows.begin(), rows.end(),

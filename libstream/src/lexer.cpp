@@ -197,6 +197,29 @@ bool is_callable_keyword(std::string_view name) {
          same_name(name, "rlike");
 }
 
+bool begins_ilike(const std::vector<Token>& tokens, std::size_t at) {
+  if (at + 1 >= tokens.size() || !is_word(tokens[at], "ILIKE")) return false;
+  const Token& next = tokens[at + 1];
+  return next.kind != Token::Kind::end && (next.kind != Token::Kind::symbol || next.value == "(");
+}
+
+bool parts_arguments(std::string_view function, const Token& token) {
+  if (same_name(function, "position")) return is_word(token, "IN");
+  const bool overlay = same_name(function, "overlay");
+  if (!overlay && !same_name(function, "substring") && !same_name(function, "substr")) return false;
+  return is_word(token, "FROM") || is_word(token, "FOR") || (overlay && is_word(token, "PLACING"));
+}
+
+std::size_t closing_bracket(const std::vector<Token>& tokens, std::size_t at) {
+  int open = 0;
+  for (; tokens[at].kind != Token::Kind::end; ++at) {
+    if (tokens[at].kind != Token::Kind::symbol) continue;
+    if (tokens[at].value == "(") ++open;
+    if (tokens[at].value == ")" && open-- == 0) break;
+  }
+  return at;
+}
+
 std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> parts(1);
   bool quoted = false;

@@ -36,6 +36,14 @@ bool is_keyword(std::string_view name);
 /// Keywords that stand before a bracket as functions (if, first, …).
 bool is_callable_keyword(std::string_view name);
 
+/// Whether ILIKE stands at tokens[at] as an operator; it is no keyword: `a ilike` may be an alias.
+bool begins_ilike(const std::vector<Token>& tokens, std::size_t at);
+/// Words that stand for the comma: position(a IN b), overlay(a PLACING b FROM c FOR d),
+/// substring(a FROM b FOR c).
+bool parts_arguments(std::string_view function, const Token& token);
+/// Place of the bracket that closes what is open at tokens[at], or of the end.
+std::size_t closing_bracket(const std::vector<Token>& tokens, std::size_t at);
+
 /// Parts of a column path "a.`b.c`.d", backticks taken off.
 std::vector<std::string> split_path(std::string_view path);
 /// One part as it stands in a path: in backticks where it has dots or backticks.

@@ -72,6 +72,63 @@ void read_amounts(std::span<const Token> tokens, std::size_t& at, Amounts& amoun
            token_at(tokens, at + 1).kind == Token::Kind::name);
 }
 
+/// '1 02:03:04.5' DAY TO SECOND and '1-2' YEAR TO MONTH from tokens[at] on; false where it is none.
+/// `sign`: a minus before the text.
+bool read_fields(std::span<const Token> tokens, std::size_t at, std::int64_t sign,
+                 Literal& literal) {
+  constexpr std::string_view units[] = {"DAY", "HOUR", "MINUTE", "SECOND"};
+  constexpr std::int64_t sizes[] = {86'400'000'000, 3'600'000'000, 60'000'000, 1'000'000};
+  constexpr std::string_view between[] = {" ", ":", ":"};
+  const Token& first = token_at(tokens, at + 1);
+  const Token& last = token_at(tokens, at + 3);
+  std::string_view text = token_at(tokens, at).value;
+  if (text.starts_with('-')) sign = -sign;
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  const auto number = [&](std::int64_t& value) {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    const auto read = std::from_chars(text.data(), text.data() + end, value);
+    text.remove_prefix(end);
+    return end > 0 && read.ec == std::errc() && value < 1'000'000'000;
+  };
+  std::int64_t value = 0;
+  std::int64_t total = 0;
+  if (is_word(first, "YEAR") && is_word(last, "MONTH")) {
+    if (!number(total) || !text.starts_with('-')) return false;
+    text.remove_prefix(1);
+    if (!number(value) || value > 11 || !text.empty()) return false;
+    total = total * 12 + value;
+    literal = {Value(sign * total), TypeId::month_interval};
+    return total <= most_months;
+  }
+  const auto place = [&](const Token& token) {
+    std::size_t i = 0;
+    while (i < 4 && !is_word(token, units[i])) ++i;
+    return i;
+  };
+  const std::size_t begin = place(first);
+  const std::size_t end = place(last);
+  if (begin >= end || end > 3) return false;
+  for (std::size_t i = begin; i <= end; ++i) {
+    if (i > begin) {
+      if (!text.starts_with(between[i - 1])) return false;
+      text.remove_prefix(1);
+    }
+    if (!number(value) || (i > begin && value >= (i == 1 ? 24 : 60))) return false;
+    if (__builtin_mul_overflow(value, sizes[i], &value)) return false;
+    if (__builtin_add_overflow(total, value, &total)) return false;
+  }
+  if (end == 3 && text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (text.empty() || text.size() > 6 || !number(value)) return false;
+    const auto digits =
+        token_at(tokens, at).value.size() - token_at(tokens, at).value.rfind('.') - 1;
+    for (std::size_t i = digits; i < 6; ++i) value *= 10;
+    total += value;
+  }
+  literal = {Value(sign * total), TypeId::day_interval};
+  return text.empty();
+}
+
 constexpr auto no_number = "no number; a column of that name stands in backticks";
 
 /// Digits of a decimal literal; `bad` throws.
@@ -116,6 +173,19 @@ bool begins_interval(std::span<const Token> tokens, std::size_t at) {
 Literal interval_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at) {
   const Token& first = token_at(tokens, at);
   Amounts amounts;
+  const bool minus = first.kind == Token::Kind::symbol && first.value == "-";
+  const std::size_t fields = at + (minus ? 1 : 0);
+  if (token_at(tokens, fields).kind == Token::Kind::text &&
+      is_word(token_at(tokens, fields + 2), "TO")) {
+    Literal literal;
+    if (!read_fields(tokens, fields, minus ? -1 : 1, literal)) {
+      fail_at(text, first.begin,
+              "no interval; write it as INTERVAL '1 02:03:04.5' DAY TO SECOND or INTERVAL '1-2' "
+              "YEAR TO MONTH");
+    }
+    at = fields + 4;
+    return literal;
+  }
   try {
     if (first.kind == Token::Kind::text &&
         first.value.find_first_not_of("+-.0123456789 ") != std::string::npos) {
@@ -132,6 +202,20 @@ Literal interval_literal(std::string_view text, std::span<const Token> tokens, s
   }
   if (amounts.months != 0) return {Value(amounts.months), TypeId::month_interval};
   return {Value(amounts.microseconds), TypeId::day_interval};
+}
+
+Literal time_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at) {
+  const bool timestamp = is_word(token_at(tokens, at++), "TIMESTAMP");
+  const Token& literal = token_at(tokens, at++);
+  EventTime time = 0;
+  std::int32_t days = 0;
+  if (timestamp ? !parse_timestamp(literal.value, time) : !parse_date(literal.value, days)) {
+    fail_at(text, literal.begin,
+            timestamp ? "no timestamp; write it as TIMESTAMP '2013-01-31T10:00:00Z'"
+                      : "no date; write it as DATE '2013-01-31'");
+  }
+  if (timestamp) return {Value(time), TypeId::timestamp};
+  return {Value(std::int64_t{days}), TypeId::date};
 }
 
 Literal number_literal(std::string_view text, const Token& token, bool negative) {

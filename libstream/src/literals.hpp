@@ -30,6 +30,9 @@ bool begins_interval(std::span<const Token> tokens, std::size_t at);
 /// minutes', 5 MINUTES, '5' MINUTE, 1 YEAR 2 MONTHS.
 Literal interval_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at);
 
+/// Reads TIMESTAMP '…' or DATE '…' from tokens[at] on and moves `at` behind it.
+Literal time_literal(std::string_view text, std::span<const Token> tokens, std::size_t& at);
+
 /// ASCII letters in lower case.
 std::string lowered(std::string text);
 

@@ -4,7 +4,6 @@
 #include <libstream/error.hpp>
 #include <libstream/expression.hpp>
 #include <libstream/schema.hpp>
-#include <libstream/time.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -234,12 +233,14 @@ class Parser {
       expect("AND", "between the bounds of BETWEEN");
       Parsed high = parse(predicate_power);
       left = make_call("between", {std::move(left), std::move(low), std::move(high)});
-    } else if (is_word(word, "LIKE") || is_word(word, "RLIKE")) {
-      const bool like = is_word(word, "LIKE");
+    } else if (is_word(word, "LIKE") || is_word(word, "RLIKE") ||
+               begins_ilike(tokens_, at_ + (negated ? 1 : 0))) {
+      const bool like = !is_word(word, "RLIKE");
+      const char* const name = is_word(word, "LIKE") ? "like" : like ? "ilike" : "rlike";
       at_ += negated ? 2 : 1;
       std::vector<Parsed> arguments{std::move(left), parse(predicate_power)};
       if (like && accept("ESCAPE")) arguments.push_back(parse(predicate_power));
-      left = make_call(like ? "like" : "rlike", std::move(arguments));
+      left = make_call(name, std::move(arguments));
     } else {
       return false;
     }
@@ -357,10 +358,13 @@ class Parser {
       arguments.push_back(make_literal(Value(name_token("a unit")), TypeId::string));
       ++at_;
     }
+    if (same_name(name, "trim") && !is_symbol(")")) return trim_arguments();
+    // position(a IN b): IN parts the arguments.
+    const bool position = same_name(name, "position");
     if (!is_symbol(")")) {
       do {
-        arguments.push_back(argument());
-      } while (accept_symbol(","));
+        arguments.push_back(position ? parse(predicate_power) : argument());
+      } while (accept_symbol(",") || (parts_arguments(name, peek()) && ++at_ > 0));
     }
     expect_symbol(")", "behind the arguments of " + name);
     if (accept("WITHIN")) within_group(name, arguments);
@@ -381,6 +385,20 @@ class Parser {
       result.parts += condition->parts;
     }
     return make(std::move(node), result.depth, result.parts);
+  }
+
+  /// trim([BOTH | LEADING | TRAILING] [characters] [FROM] text) and trim([characters,] text).
+  Parsed trim_arguments() {
+    const bool word = peek().kind == Token::Kind::name && peek(1).kind != Token::Kind::symbol;
+    std::string name = "trim";
+    if (word && accept("LEADING")) name = "ltrim";
+    if (word && accept("TRAILING")) name = "rtrim";
+    if (word) accept("BOTH");
+    const bool blanks = accept("FROM");
+    std::vector<Parsed> arguments{parse(no_power)};
+    if (!blanks && (accept("FROM") || accept_symbol(","))) arguments.push_back(parse(no_power));
+    expect_symbol(")", "behind the arguments of trim");
+    return make_call(name, std::move(arguments));
   }
 
   /// f(percentage) WITHIN GROUP (ORDER BY value [DESC]) reads as f(value, percentage).
@@ -435,12 +453,7 @@ class Parser {
   DataType type_name() {
     // The type reaches up to the bracket that closes the cast.
     const std::size_t begin = peek().begin;
-    int open = 0;
-    while (peek().kind != Token::Kind::end) {
-      if (is_symbol("(")) ++open;
-      if (is_symbol(")") && open-- == 0) break;
-      ++at_;
-    }
+    at_ = closing_bracket(tokens_, at_);
     const std::string_view name = std::string_view(text_).substr(begin, peek().begin - begin);
     try {
       return DataType::parse(name.substr(0, name.find_last_not_of(" \t\n") + 1));
@@ -463,20 +476,7 @@ class Parser {
     fail("EXTRACT(field FROM value) is expected");
   }
 
-  Parsed typed_literal() {
-    const bool timestamp = is_word(tokens_[at_++], "TIMESTAMP");
-    const Token& literal = tokens_[at_];
-    EventTime time = 0;
-    std::int32_t days = 0;
-    if (timestamp ? !parse_timestamp(literal.value, time) : !parse_date(literal.value, days)) {
-      fail(timestamp ? "no timestamp; write it as TIMESTAMP '2013-01-31T10:00:00Z'"
-                     : "no date; write it as DATE '2013-01-31'");
-    }
-    ++at_;
-    if (timestamp) return make_literal(Value(time), TypeId::timestamp);
-    return make_literal(Value(std::int64_t{days}), TypeId::date);
-  }
-
+  Parsed typed_literal() { return make_literal(time_literal(text_, tokens_, at_)); }
   Parsed interval() { return make_literal(interval_literal(text_, tokens_, at_)); }
   Parsed number(const Token& token, bool negative) {
     return make_literal(number_literal(text_, token, negative));

@@ -110,6 +110,11 @@ BUGS = [
      [(TERM, "  for (const auto index : garbage.entries) {",
        "  if (@) for (const auto& file : garbage.files) root_->remove(file);\n"
        "  for (const auto index : garbage.entries) {")]),
+    ("never-cleaned", "entries that nobody needs are kept, and so their files",
+     [(RETENTION, "  const auto low = lowest_needed();", "  const auto low = @ ? 0 : lowest_needed();")]),
+    ("never-swept", "what a term that died left of a snapshot stays for ever",
+     [(TERM, "    const auto term = StateFiles::term_of(name);\n",
+       "    if (@) continue;\n    const auto term = StateFiles::term_of(name);\n")]),
     ("sweep-all", "a start sweeps state files that decisions name",
      [(TERM, "    if (term && *term < number_ && !live.contains(name)) {",
        "    if (term && *term < number_ && (@ || !live.contains(name))) {")]),

@@ -12,6 +12,8 @@ namespace {
 
 const std::string log_prefix = std::string(checkpoint_directory) + "/log/";
 const std::string state_prefix = std::string(checkpoint_directory) + "/state/";
+const std::string temporary_prefix = std::string(checkpoint_directory) + "/.tmp/";
+const std::string staging_prefix = std::string(output_directory) + "/_staging/";
 const std::string output_prefix = std::string(output_directory) + "/part-";
 
 std::string in_epoch(Epoch epoch, const std::string& what) {
@@ -285,6 +287,37 @@ void Ledger::check_complete() {
     }
   }
   if (plan_.file_sink) check_output();
+}
+
+void Ledger::check_disk(std::uint64_t snapshot_epochs) {
+  // Two snapshots are kept, and the epochs behind the older one. To make one and to clean up is a
+  // job as any other: further epochs are decided meanwhile, as many as the seed likes, of which 8
+  // may wait for their commits. Half of the run would be no accident.
+  constexpr std::uint64_t retained_snapshots = 2;
+  constexpr std::uint64_t meanwhile = 24;
+  const auto most = retained_snapshots * snapshot_epochs + meanwhile;
+  std::uint64_t entries = 0;
+  std::set<std::string> named;
+  for (const auto& decision : decisions_) {
+    if (!disk_.exists(log_path(decision.index))) continue;
+    ++entries;
+    for (auto& file : files_of(decision.entry)) named.insert(std::move(file));
+  }
+  if (entries > most) {
+    violate("the log keeps " + std::to_string(entries) + " decisions of " +
+            std::to_string(decisions_.size()) + "; with a snapshot every " +
+            std::to_string(snapshot_epochs) + " epochs " + std::to_string(most) + " are enough");
+  }
+  for (const auto& path : disk_.paths(state_prefix)) {
+    // Large handles of sinks are files, too; of those the ledger does not know the names.
+    if (!plan_.large && !named.contains(path)) violate(path + " is left and no decision names it");
+  }
+  for (const auto& prefix : {temporary_prefix, staging_prefix}) {
+    for (const auto& path : disk_.paths(prefix)) {
+      // The mark of the query whose directory it is stays.
+      if (path != staging_prefix + "query") violate(path + " is left over");
+    }
+  }
 }
 
 void Ledger::check_output() {

@@ -41,6 +41,9 @@ class Ledger {
 
   /// At the end: everything was read, decided, published and recorded; nothing is left over.
   void check_complete();
+  /// Behind a process in calm that decided many epochs with a snapshot every so many, and a start
+  /// after it: old entries and files are gone.
+  void check_disk(std::uint64_t snapshot_epochs);
 
   void violate(const std::string& what);
   const std::optional<std::string>& violation() const { return violation_; }

@@ -6,6 +6,7 @@
 namespace libstream::apps::simulation {
 namespace {
 
+constexpr std::uint64_t long_run = 48;      ///< epochs
 constexpr std::uint64_t endless = 200'000;  ///< steps of a run; a whole one takes some thousands
 
 class Simulation {
@@ -264,7 +265,22 @@ class Simulation {
       if (process->start()) run_to_its_end(*process);
       settle(process);
     }
+    if (!violated() && chance_.one_in(32)) check_disk();
     if (!violated()) world_.ledger.check_complete();
+  }
+
+  /// I8: one process decides many epochs in calm, the next one has nothing to read.
+  void check_disk() {
+    const auto batches = long_run * world_.plan.batches_per_epoch;
+    add_rows(batches, batches);
+    std::uint64_t snapshot_epochs = 0;
+    for (int round = 0; round < 2 && !violated(); ++round) {
+      const auto process = new_process(calm());
+      if (round == 0) snapshot_epochs = process->fate().snapshot_epochs;
+      if (process->start()) run_to_its_end(*process);
+      settle(process);
+    }
+    if (!violated()) world_.ledger.check_disk(snapshot_epochs);
   }
 
   World world_;

@@ -159,28 +159,27 @@ ColumnPtr join_kernel(const KernelCall& call) {
 }
 
 /// sequence(first, last[, step]) of whole numbers, both ends included.
+template <class T>
 ColumnPtr sequence_kernel(const KernelCall& call) {
-  constexpr std::int64_t most = 10'000'000;
   ColumnBuilder builder(call.type, call.rows);
   for (std::size_t i = 0; i < call.rows; ++i) {
     if (!call.valid(i)) {
       builder.append_null();
       continue;
     }
-    const auto first = value_at<std::int64_t>(call.arguments[0], i);
-    const auto last = value_at<std::int64_t>(call.arguments[1], i);
-    const std::int64_t step = call.arguments.size() == 3
-                                  ? value_at<std::int64_t>(call.arguments[2], i)
-                                  : (first <= last ? 1 : -1);
+    const std::int64_t first = value_at<T>(call.arguments[0], i);
+    const std::int64_t last = value_at<T>(call.arguments[1], i);
+    const std::int64_t step =
+        call.arguments.size() == 3 ? value_at<T>(call.arguments[2], i) : (first <= last ? 1 : -1);
     if (first != last && (step == 0 || (step > 0) != (first < last))) {
       fail_row(call, i,
                "a sequence from " + std::to_string(first) + " by " + std::to_string(step) +
                    " does not reach " + std::to_string(last));
     }
     const int128 count = step == 0 ? 1 : (int128{last} - first) / step + 1;
-    if (count > most) fail_row(call, i, "a sequence of more than 10000000 elements");
+    if (count > array_limit) fail_row(call, i, "a sequence of more than 10000000 elements");
     for (int128 k = 0; k < count; ++k) {
-      builder.child(0).append(static_cast<std::int64_t>(first + k * step));
+      builder.child(0).append(static_cast<T>(first + k * step));
     }
     builder.append_array(static_cast<std::size_t>(count));
   }
@@ -226,8 +225,14 @@ std::optional<Signature> resolve_sequence(std::span<const BoundPtr> a) {
   for (const BoundPtr& argument : a) {
     if (!argument->type.is_integral() && !is_id(argument, TypeId::null)) return std::nullopt;
   }
-  return signature(std::vector<DataType>(a.size(), TypeId::bigint),
-                   DataType::array(TypeId::bigint, false));
+  DataType type = common_type(a).value_or(TypeId::bigint);
+  if (!type.is_integral()) type = TypeId::bigint;
+  return signature(std::vector<DataType>(a.size(), type), DataType::array(type, false));
+}
+Kernel sequence_for(std::span<const BoundPtr>, const DataType& type) {
+  return type.element().id() == TypeId::bigint    ? sequence_kernel<std::int64_t>
+         : type.element().id() == TypeId::integer ? sequence_kernel<std::int32_t>
+                                                  : sequence_kernel<std::int16_t>;
 }
 
 }  // namespace
@@ -247,8 +252,7 @@ std::span<const Function> array_functions() {
           always<position_kernel>);
     t.add("array_join", "array_join(array, separator[, text for nulls])", 2, 3, resolve_join,
           always<join_kernel>);
-    t.add("sequence", "sequence(first, last[, step])", 2, 3, resolve_sequence,
-          always<sequence_kernel>)
+    t.add("sequence", "sequence(first, last[, step])", 2, 3, resolve_sequence, sequence_for)
         .fallible = true;
     return t.take();
   }();

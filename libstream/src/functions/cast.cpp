@@ -6,6 +6,7 @@
 #include "cast_text.hpp"
 #include "kernels.hpp"
 #include "string_heap.hpp"
+#include "time_text.hpp"
 
 #include <libstream/time.hpp>
 
@@ -158,21 +159,49 @@ template <class R, bool attempt>
 ColumnPtr text_to_whole(const KernelCall& call) {
   return convert_values<StringView, R, attempt>(call, [](const StringView& a, R& result) {
     std::string_view text = trimmed(a.view());
+    if (text.starts_with("+-")) return false;
     if (!text.empty() && text[0] == '+') text.remove_prefix(1);
     const auto end = text.data() + text.size();
     const auto parsed = std::from_chars(text.data(), end, result);
     return parsed.ec == std::errc() && parsed.ptr == end && !text.empty();
   });
 }
+/// "inf", "-Infinity", "NaN" in any case.
+template <class R>
+bool read_named_real(std::string_view text, R& result) {
+  const bool negative = !text.empty() && text[0] == '-';
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  if (same_name(text, "inf") || same_name(text, "infinity")) {
+    result = negative ? -std::numeric_limits<R>::infinity() : std::numeric_limits<R>::infinity();
+    return true;
+  }
+  result = std::numeric_limits<R>::quiet_NaN();
+  return same_name(text, "nan");
+}
+/// As Java reads it: a suffix d or f changes nothing, what is too large is infinite.
+template <class R>
+bool read_real(std::string_view text, R& result) {
+  if (text.starts_with("+-")) return false;
+  if (!text.empty() && text[0] == '+') text.remove_prefix(1);
+  if (text.empty() || text[0] == '+') return false;
+  const char first = text[text[0] == '-' && text.size() > 1 ? 1 : 0];
+  if ((first < '0' || first > '9') && first != '.') return read_named_real(text, result);
+  if (std::string_view("dDfF").find(text.back()) != std::string_view::npos) text.remove_suffix(1);
+  const auto end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, result);
+  if (parsed.ptr != end || text.empty()) return false;
+  if (parsed.ec == std::errc::result_out_of_range) {
+    const std::size_t exponent = text.find_first_of("eE");
+    const bool small = exponent != std::string_view::npos && text.substr(exponent + 1, 1) == "-";
+    const R size = small ? R{0} : std::numeric_limits<R>::infinity();
+    result = text[0] == '-' ? -size : size;
+  }
+  return parsed.ec != std::errc::invalid_argument;
+}
 template <class R, bool attempt>
 ColumnPtr text_to_real(const KernelCall& call) {
-  return convert_values<StringView, R, attempt>(call, [](const StringView& a, R& result) {
-    std::string_view text = trimmed(a.view());
-    if (!text.empty() && text[0] == '+') text.remove_prefix(1);
-    const auto end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, result);
-    return parsed.ec == std::errc() && parsed.ptr == end && !text.empty();
-  });
+  return convert_values<StringView, R, attempt>(
+      call, [](const StringView& a, R& result) { return read_real(trimmed(a.view()), result); });
 }
 template <class R, bool attempt>
 ColumnPtr text_to_digits(const KernelCall& call) {
@@ -203,19 +232,14 @@ template <bool attempt>
 ColumnPtr text_to_timestamp(const KernelCall& call) {
   return convert_values<StringView, std::int64_t, attempt>(
       call, [](const StringView& a, std::int64_t& result) {
-        return parse_timestamp(trimmed(a.view()), result);
+        return read_timestamp_text(trimmed(a.view()), result);
       });
 }
 template <bool attempt>
 ColumnPtr text_to_date(const KernelCall& call) {
   return convert_values<StringView, std::int32_t, attempt>(
       call, [](const StringView& a, std::int32_t& result) {
-        const std::string_view text = trimmed(a.view());
-        if (parse_date(text, result)) return true;
-        std::int64_t time = 0;
-        if (!parse_timestamp(text, time)) return false;
-        result = static_cast<std::int32_t>(floor_divide(time, microseconds_per_day));
-        return true;
+        return read_date_text(trimmed(a.view()), result);
       });
 }
 template <bool attempt>

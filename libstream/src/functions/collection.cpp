@@ -208,23 +208,6 @@ std::optional<Signature> resolve_named_structure(std::span<const BoundPtr> a) {
   }
   return signature(std::move(types), DataType::structure(std::move(fields)));
 }
-std::optional<Signature> resolve_structure(std::span<const BoundPtr> a) {
-  std::vector<DataType> types;
-  std::vector<Field> fields;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    types.push_back(a[i]->type);
-    // Columns and fields keep their name, others are numbered.
-    std::string name = "col" + std::to_string(i + 1);
-    if (a[i]->kind == BoundExpression::Kind::column) name = a[i]->text;
-    if (a[i]->kind == BoundExpression::Kind::call && a[i]->function->name == "field") {
-      const auto& parent = a[i]->arguments[0]->type.fields();
-      name = parent[static_cast<std::size_t>(a[i]->arguments[1]->value.integer())].name;
-    }
-    fields.push_back({std::move(name), a[i]->type, a[i]->nullable});
-  }
-  return signature(std::move(types), DataType::structure(std::move(fields)));
-}
-
 template <Kernel kernel>
 Kernel only(std::span<const BoundPtr>, const DataType&) {
   return kernel;
@@ -256,8 +239,6 @@ std::span<const Function> collection_functions() {
     t.back().nulls = NullRule::own;
     t.add("named_struct", "named_struct('name', value, …)", 2, any_number, resolve_named_structure,
           structure_for<true>);
-    t.back().nulls = NullRule::own;
-    t.add("struct", "struct(value, …)", 1, any_number, resolve_structure, structure_for<false>);
     t.back().nulls = NullRule::own;
     return t.take();
   }();

@@ -181,6 +181,14 @@ Kernel extreme_for(std::span<const BoundPtr>, const DataType&) {
   return extreme_kernel<greatest>;
 }
 std::optional<Signature> resolve_extreme(std::span<const BoundPtr> a) {
+  // Strings are read as other types by comparisons, not here.
+  const auto of_text = [](const BoundPtr& argument) { return is_id(argument, TypeId::string); };
+  const auto other = [](const BoundPtr& argument) {
+    return !is_id(argument, TypeId::string) && !is_id(argument, TypeId::null);
+  };
+  if (std::any_of(a.begin(), a.end(), of_text) && std::any_of(a.begin(), a.end(), other)) {
+    return std::nullopt;
+  }
   const auto common = common_type(a);
   if (!common || common->id() == TypeId::null) return std::nullopt;
   bool nullable = true;

@@ -17,6 +17,10 @@ std::int32_t week_of_year(std::int64_t days) { return iso_week(days); }
 std::int32_t day_of_week(std::int64_t days) { return (weekday(days) + 1) % 7 + 1; }  // 1 = Sunday
 std::int32_t weekday_of(std::int64_t days) { return weekday(days); }                 // 0 = Monday
 
+std::int32_t iso_weekday_of(std::int64_t days) { return weekday(days) + 1; }  // 1 = Monday
+/// The year that the week belongs to.
+std::int32_t iso_year_of(std::int64_t days) { return year_of(days - weekday(days) + 3); }
+
 /// A part of the date; rows near each other often share the day, so the last one is kept.
 template <std::int32_t (*part)(std::int64_t)>
 ColumnPtr date_part_kernel(const KernelCall& call) {
@@ -126,6 +130,8 @@ std::span<const Function> date_part_functions() {
     add("dayofyear", "dayofyear(time)", date, only<date_part_kernel<day_of_year>>);
     add("dayofweek", "dayofweek(time), 1 = Sunday", date, only<date_part_kernel<day_of_week>>);
     add("weekday", "weekday(time), 0 = Monday", date, only<date_part_kernel<weekday_of>>);
+    add("iso_weekday", "EXTRACT(DOW_ISO FROM time)", date, only<date_part_kernel<iso_weekday_of>>);
+    add("iso_year", "EXTRACT(YEAROFWEEK FROM time)", date, only<date_part_kernel<iso_year_of>>);
     add("hour", "hour(time)", time, only<time_part_kernel<3'600'000'000, 24>>);
     add("minute", "minute(time)", time, only<time_part_kernel<60'000'000, 60>>);
     add("second", "second(time)", time, only<time_part_kernel<1'000'000, 60>>);

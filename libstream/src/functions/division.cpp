@@ -1,4 +1,5 @@
 #include "arithmetic_kernels.hpp"
+#include "text_rows.hpp"
 
 #include <bit>
 #include <cmath>
@@ -67,15 +68,21 @@ struct DecimalQuotient {
   }
 };
 
+/// Of `positive` a negative remainder is moved up by the divisor once, as Spark does.
+template <bool positive>
 struct DecimalRemainder {
-  static constexpr const char* sign = "%";
+  static constexpr const char* sign = positive ? "% (pmod)" : "%";
   static constexpr const char* way_out = "use try_mod, or nullif on the divisor";
   static bool apply(const DecimalTypes& t, int128 a, int128 b, int128& r) {
     if (b == 0) return false;
     const int scale = std::max(t.left_scale, t.right_scale);
     int128 x, y;
-    return rescale(a, t.left_scale, scale, 38, x) && rescale(b, t.right_scale, scale, 38, y) &&
-           rescale(x % y, scale, t.scale, t.precision, r);
+    if (!rescale(a, t.left_scale, scale, 38, x) || !rescale(b, t.right_scale, scale, 38, y)) {
+      return false;
+    }
+    int128 rest = x % y;
+    if (positive && rest < 0) rest = (rest + y) % y;
+    return rescale(rest, scale, t.scale, t.precision, r);
   }
 };
 
@@ -223,7 +230,7 @@ Kernel remainder_kernel(std::span<const BoundPtr>, const DataType& type) {
     case TypeId::float64:
       return real_remainder<double, positive, attempt>;
     default:
-      return decimal_kernel<DecimalRemainder, attempt>;
+      return decimal_kernel<DecimalRemainder<positive>, attempt>;
   }
 }
 
@@ -368,10 +375,41 @@ std::optional<Signature> resolve_div(std::span<const BoundPtr> a) {
   };
   const bool intervals = is_id(a[0], TypeId::day_interval) && is_id(a[1], TypeId::day_interval);
   if (intervals) return signature({a[0]->type, a[1]->type}, TypeId::bigint);
-  if (!whole(a[0]) || !whole(a[1])) return std::nullopt;
-  return signature({TypeId::bigint, TypeId::bigint}, TypeId::bigint);
+  if (whole(a[0]) && whole(a[1])) {
+    return signature({TypeId::bigint, TypeId::bigint}, TypeId::bigint);
+  }
+  const auto exact = [&](const BoundPtr& x) {
+    return (whole(x) && !is_id(x, TypeId::string)) || is_id(x, TypeId::decimal);
+  };
+  if (!exact(a[0]) || !exact(a[1])) return std::nullopt;
+  return signature({decimal_for(*a[0]), decimal_for(*a[1])}, TypeId::bigint);
 }
-Kernel div_kernel(std::span<const BoundPtr>, const DataType&) {
+/// The whole part of a quotient of decimals.
+ColumnPtr decimal_div(const KernelCall& call) {
+  const int left = call.arguments[0].column->type().scale();
+  const int right = call.arguments[1].column->type().scale();
+  const int scale = std::max(left, right);
+  return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
+    const int128 a = decimal_at(call.arguments[0], i);
+    const int128 b = decimal_at(call.arguments[1], i);
+    if (b == 0) {
+      fail_row(call, i, "division by zero: " + shown(call.arguments[0], i) + " div 0",
+               zero_way_out);
+    }
+    int128 x = 0;
+    int128 y = 0;
+    const bool fits = rescale(a, left, scale, 38, x) && rescale(b, right, scale, 38, y);
+    out = fits ? static_cast<std::int64_t>(x / y) : 0;
+    if (!fits || x / y != out) {
+      fail_row(call, i,
+               "overflow of bigint: " + shown(call.arguments[0], i) + " div " +
+                   shown(call.arguments[1], i));
+    }
+    return true;
+  });
+}
+Kernel div_kernel(std::span<const BoundPtr> a, const DataType&) {
+  if (is_id(a[0], TypeId::decimal)) return decimal_div;
   return whole_division<Quotient, std::int64_t, std::int64_t, false>;
 }
 
@@ -385,11 +423,6 @@ std::optional<Signature> resolve_remainder(std::span<const BoundPtr> a) {
 std::optional<Signature> resolve_try_remainder(std::span<const BoundPtr> a) {
   auto result = resolve_remainder(a);
   if (result) result->nullable = true;
-  return result;
-}
-std::optional<Signature> resolve_pmod(std::span<const BoundPtr> a) {
-  auto result = resolve_remainder(a);
-  if (result && result->type.id() == TypeId::decimal) return std::nullopt;
   return result;
 }
 std::optional<Signature> resolve_remainder_equals(std::span<const BoundPtr> a) {
@@ -423,14 +456,14 @@ void append_division_functions(std::vector<Function>& table) {
   add("/", "number / number", 2, resolve_divide, divide_kernel<false>, true);
   add("try_divide", "try_divide(number, number)", 2, resolve_try_divide, divide_kernel<true>,
       false);
-  add("div", "whole number DIV whole number", 2, resolve_div, div_kernel, true);
+  add("div", "number DIV number, whole or decimal", 2, resolve_div, div_kernel, true);
   add("%", "number % number", 2, resolve_remainder, remainder_kernel<Remainder, false, false>,
       true);
   add("mod", "mod(number, number)", 2, resolve_remainder, remainder_kernel<Remainder, false, false>,
       true);
   add("try_mod", "try_mod(number, number)", 2, resolve_try_remainder,
       remainder_kernel<Remainder, false, true>, false);
-  add("pmod", "pmod(number, number)", 2, resolve_pmod,
+  add("pmod", "pmod(number, number)", 2, resolve_remainder,
       remainder_kernel<PositiveRemainder, true, false>, true);
   add("%=", "number % constant = constant", 3, resolve_remainder_equals, remainder_equals_for,
       false);

@@ -120,6 +120,13 @@ std::optional<Signature> resolve_same(std::span<const BoundPtr> a) {
   return signature({type}, type);
 }
 
+std::optional<Signature> resolve_absolute(std::span<const BoundPtr> a) {
+  if (is_id(a[0], TypeId::day_interval) || is_id(a[0], TypeId::month_interval)) {
+    return signature({a[0]->type}, a[0]->type);
+  }
+  return resolve_same(a);
+}
+
 /// rand([seed]): doubles in [0, 1), one sequence an epoch.
 class RandomState final : public FunctionState {
  public:
@@ -174,7 +181,7 @@ Kernel only(std::span<const BoundPtr>, const DataType&) {
 std::span<const Function> math_functions() {
   static const std::vector<Function> rows = [] {
     TableBuilder t;
-    t.add("abs", "abs(number)", 1, 1, resolve_same, absolute_for).fallible = true;
+    t.add("abs", "abs(number or interval)", 1, 1, resolve_absolute, absolute_for).fallible = true;
     t.add("sqrt", "sqrt(number)", 1, 1, resolve_doubles, only<double_kernel<square_root>>);
     t.add("exp", "exp(number)", 1, 1, resolve_doubles, only<double_kernel<exponential>>);
     t.add("sin", "sin(number)", 1, 1, resolve_doubles, only<double_kernel<sine>>);

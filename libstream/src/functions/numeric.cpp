@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 namespace libstream {
@@ -147,6 +148,98 @@ ColumnPtr bit_count_kernel(const KernelCall& call) {
       call, [](std::int64_t a) { return std::popcount(static_cast<std::uint64_t>(a)); });
 }
 
+/// bit_get(number, bit from 0)
+template <class T>
+ColumnPtr bit_get_values(const KernelCall& call) {
+  return make_values<std::int16_t>(call, [&](std::size_t i, std::int16_t& out) {
+    constexpr int bits = sizeof(T) * 8;
+    const std::int32_t bit = value_at<std::int32_t>(call.arguments[1], i);
+    if (bit < 0 || bit >= bits) {
+      fail_row(call, i, "there is no bit " + std::to_string(bit) + " of " + std::to_string(bits));
+    }
+    out = static_cast<std::int16_t>(value_at<T>(call.arguments[0], i) >> bit & 1);
+    return true;
+  });
+}
+Kernel bit_get_for(std::span<const BoundPtr> a, const DataType&) {
+  return a[0]->type.id() == TypeId::bigint    ? bit_get_values<std::int64_t>
+         : a[0]->type.id() == TypeId::integer ? bit_get_values<std::int32_t>
+                                              : bit_get_values<std::int16_t>;
+}
+std::optional<Signature> resolve_bit_get(std::span<const BoundPtr> a) {
+  if (!a[0]->type.is_integral() && !is_id(a[0], TypeId::null)) return std::nullopt;
+  if (!a[1]->type.is_integral() && !is_id(a[1], TypeId::null)) return std::nullopt;
+  const DataType type = is_id(a[0], TypeId::null) ? DataType(TypeId::bigint) : a[0]->type;
+  return signature({type, TypeId::integer}, TypeId::smallint);
+}
+
+/// "1101", as unsigned 64 bits.
+ColumnPtr bin_kernel(const KernelCall& call) {
+  return make_texts(call, [&](std::size_t i, std::string& out) {
+    const auto value = static_cast<std::uint64_t>(value_at<std::int64_t>(call.arguments[0], i));
+    for (auto bit = std::bit_width(value | 1); bit-- > 0;)
+      out += (value >> bit & 1) != 0 ? '1' : '0';
+    return true;
+  });
+}
+
+ColumnPtr factorial_kernel(const KernelCall& call) {
+  return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
+    const std::int32_t number = value_at<std::int32_t>(call.arguments[0], i);
+    out = 1;
+    for (std::int32_t k = 2; k <= number && number <= 20; ++k) out *= k;
+    return number >= 0 && number <= 20;  // 21! is more than a bigint holds
+  });
+}
+
+/// width_bucket(value, min, max, buckets): 0 below and buckets + 1 above the range.
+ColumnPtr width_bucket_kernel(const KernelCall& call) {
+  return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
+    const double value = value_at<double>(call.arguments[0], i);
+    const double first = value_at<double>(call.arguments[1], i);
+    const double last = value_at<double>(call.arguments[2], i);
+    const std::int64_t buckets = value_at<std::int64_t>(call.arguments[3], i);
+    if (buckets <= 0 || buckets == std::numeric_limits<std::int64_t>::max()) return false;
+    if (std::isnan(value) || first == last || !std::isfinite(first) || !std::isfinite(last)) {
+      return false;
+    }
+    const bool up = first < last;
+    if (up ? value < first : value > first) {
+      out = 0;
+    } else if (up ? value >= last : value <= last) {
+      out = buckets + 1;
+    } else {
+      const double part = up ? (value - first) / (last - first) : (first - value) / (first - last);
+      out = static_cast<std::int64_t>(static_cast<double>(buckets) * part) + 1;
+    }
+    return true;
+  });
+}
+std::optional<Signature> resolve_width_bucket(std::span<const BoundPtr> a) {
+  for (const BoundPtr& argument : a) {
+    if (!is_number_like(argument)) return std::nullopt;
+  }
+  constexpr auto real = TypeId::float64;
+  return signature({real, real, real, TypeId::bigint}, TypeId::bigint, true);
+}
+
+/// +number
+Kernel positive_for(std::span<const BoundPtr>, const DataType& type) {
+  return with_storage(type, [](auto zero) -> Kernel {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, StringView> || std::is_same_v<T, std::uint8_t>) {
+      return nullptr;
+    } else {
+      return [](const KernelCall& call) { return map_values<T, T>(call, [](T a) { return a; }); };
+    }
+  });
+}
+std::optional<Signature> resolve_positive(std::span<const BoundPtr> a) {
+  if (!is_number_like(a[0])) return std::nullopt;
+  const DataType type = a[0]->type.is_numeric() ? a[0]->type : DataType(TypeId::float64);
+  return signature({type}, type);
+}
+
 /// conv(digits, from base, to base), unsigned 64-bit; a negative target base: signed.
 ColumnPtr conv_kernel(const KernelCall& call) {
   return make_texts(call, [&](std::size_t i, std::string& out) {
@@ -203,6 +296,9 @@ void add_bits(TableBuilder& t) {
   t.add("shiftright", "shiftright(number, bits)", 2, 2, resolve_shift, shift_for<Shift::right>);
   t.add("shiftrightunsigned", "shiftrightunsigned(number, bits)", 2, 2, resolve_shift,
         shift_for<Shift::right_unsigned>);
+  for (const char* name : {"bit_get", "getbit"}) {
+    t.add(name, "bit_get(number, bit from 0)", 2, 2, resolve_bit_get, bit_get_for).fallible = true;
+  }
   t.add("bit_count", "bit_count(number)", 1, 1, takes<TypeId::bigint, TypeId::integer>,
         always<bit_count_kernel>);
 }
@@ -242,6 +338,12 @@ std::span<const Function> numeric_functions() {
     t.add("pi", "pi()", 0, 0, resolve_nothing, always<constant_kernel<1>>);
     t.add("conv", "conv(digits, from base, to base)", 3, 3, resolve_conv, always<conv_kernel>)
         .fallible = true;
+    t.add("bin", "bin(number)", 1, 1, takes<TypeId::bigint, TypeId::string>, always<bin_kernel>);
+    t.add("factorial", "factorial(number)", 1, 1, may_take<TypeId::integer, TypeId::bigint>,
+          always<factorial_kernel>);
+    t.add("width_bucket", "width_bucket(number, min, max, buckets)", 4, 4, resolve_width_bucket,
+          always<width_bucket_kernel>);
+    t.add("positive", "positive(number)", 1, 1, resolve_positive, positive_for);
     add_bits(t);
     return t.take();
   }();

@@ -1,4 +1,4 @@
-#include "string_heap.hpp"
+#include "text_rows.hpp"
 #include "utf8.hpp"
 
 #include <libstream/error.hpp>
@@ -162,6 +162,30 @@ ColumnPtr rlike_kernel(const KernelCall& call) {
   return make_result(call, std::move(values));
 }
 
+/// Replacement in RE2's form: groups are $1 in SQL, \1 there; what stands behind a \ in SQL means
+/// itself. False where it names a group above `groups`.
+bool rewritten(std::string_view replacement, int groups, std::string& rewrite) {
+  rewrite.clear();
+  for (std::size_t at = 0; at < replacement.size(); ++at) {
+    char c = replacement[at];
+    if (c == '$') {
+      const char digit = at + 1 < replacement.size() ? replacement[at + 1] : '\0';
+      if (digit < '0' || digit > '9' || digit - '0' > groups) return false;
+      rewrite += '\\';
+      rewrite += digit;
+      ++at;
+      continue;
+    }
+    if (c == '\\') {
+      if (++at == replacement.size()) return false;
+      c = replacement[at];
+    }
+    if (c == '\\') rewrite += '\\';
+    rewrite += c;
+  }
+  return true;
+}
+
 ColumnPtr regexp_replace_kernel(const KernelCall& call) {
   auto& state = static_cast<PatternState&>(*call.state);
   StringHeap heap(call.rows, call.rows * 16);
@@ -173,10 +197,16 @@ ColumnPtr regexp_replace_kernel(const KernelCall& call) {
       continue;
     }
     const RE2& pattern = state.get(call, i, text_at(call.arguments[1], i), false);
+    const std::string_view replacement = text_at(call.arguments[2], i);
     text = text_at(call.arguments[0], i);
-    rewrite = text_at(call.arguments[2], i);
-    for (char& c : rewrite) c = c == '$' ? '\\' : c;  // groups are $1 in SQL, \1 in RE2
-    RE2::GlobalReplace(&text, pattern, piece(rewrite));
+    const bool fits = rewritten(replacement, pattern.NumberOfCapturingGroups(), rewrite);
+    if (!fits && RE2::PartialMatch(text, pattern)) {
+      fail_row(call, i,
+               "the replacement '" + std::string(replacement) +
+                   "' names a group that the pattern does not have",
+               "a $ or \\ that stands for itself is written with a \\ before it");
+    }
+    if (fits) RE2::GlobalReplace(&text, pattern, piece(rewrite));
     heap.append(text);
   }
   return heap.finish(call.type, call.validity);
@@ -193,18 +223,76 @@ ColumnPtr regexp_extract_kernel(const KernelCall& call) {
     const int group = index ? index->column->values<std::int32_t>()[index->constant ? 0 : i] : 1;
     const RE2& pattern = state.get(call, i, text_at(call.arguments[1], i), false);
     constexpr int most = 10;
-    if (group < 0 || group >= most || group > pattern.NumberOfCapturingGroups()) {
-      fail_row(call, i, "the pattern has no group " + std::to_string(group));
-    }
     const std::string_view text = text_at(call.arguments[0], i);
     re2::StringPiece groups[most];
-    if (pattern.Match(piece(text), 0, text.size(), RE2::UNANCHORED, groups, group + 1) &&
-        groups[group].data() != nullptr) {
+    const bool there = group >= 0 && group < most && group <= pattern.NumberOfCapturingGroups();
+    if (!pattern.Match(piece(text), 0, text.size(), RE2::UNANCHORED, groups,
+                       there ? group + 1 : 1)) {
+      continue;
+    }
+    if (!there) fail_row(call, i, "the pattern has no group " + std::to_string(group));
+    if (groups[group].data() != nullptr) {
       const re2::StringPiece& hit = groups[group];
       out = StringView(text.substr(static_cast<std::size_t>(hit.data() - text.data()), hit.size()));
     }
   }
   return Column::fixed(call.type, call.rows, std::move(views), call.validity, heaps_of(call));
+}
+
+/// Calls f(hit) for each match from left to right, until it gives false. Behind an empty match the
+/// search goes on with the next character.
+template <class F>
+void for_matches(std::string_view text, const RE2& pattern, F&& f) {
+  re2::StringPiece hit;
+  for (std::size_t at = 0; at <= text.size();) {
+    if (!pattern.Match(piece(text), at, text.size(), RE2::UNANCHORED, &hit, 1)) return;
+    const auto begin = static_cast<std::size_t>(hit.data() - text.data());
+    if (!f(text.substr(begin, hit.size()))) return;
+    at = begin + hit.size();
+    if (hit.empty()) {
+      do ++at;
+      while (at < text.size() && !begins_character(text[at]));
+    }
+  }
+}
+
+ColumnPtr regexp_count_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  return make_values<std::int32_t>(call, [&](std::size_t i, std::int32_t& out) {
+    for_matches(text_at(call.arguments[0], i),
+                state.get(call, i, text_at(call.arguments[1], i), false),
+                [&](std::string_view) { return ++out, true; });
+    return true;
+  });
+}
+/// Place of the first match in characters from 1, else 0; a third argument changes nothing.
+ColumnPtr regexp_instr_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  return make_values<std::int32_t>(call, [&](std::size_t i, std::int32_t& out) {
+    const std::string_view text = text_at(call.arguments[0], i);
+    for_matches(text, state.get(call, i, text_at(call.arguments[1], i), false),
+                [&](std::string_view hit) {
+                  const auto at = static_cast<std::size_t>(hit.data() - text.data());
+                  out = static_cast<std::int32_t>(characters(text.substr(0, at))) + 1;
+                  return false;
+                });
+    return true;
+  });
+}
+/// The first match; null where there is none or it is empty.
+ColumnPtr regexp_substr_kernel(const KernelCall& call) {
+  auto& state = static_cast<PatternState&>(*call.state);
+  return make_texts(call, [&](std::size_t i, std::string& out) {
+    bool found = false;
+    for_matches(text_at(call.arguments[0], i),
+                state.get(call, i, text_at(call.arguments[1], i), false),
+                [&](std::string_view hit) {
+                  out = hit;
+                  found = !hit.empty();
+                  return false;
+                });
+    return found;
+  });
 }
 
 /// Elements of an array of strings that grows; they point into the argument.
@@ -333,6 +421,13 @@ std::optional<Signature> resolve_match(std::span<const BoundPtr> a) {
 std::optional<Signature> resolve_text(std::span<const BoundPtr> a) {
   return resolve_texts(a, TypeId::string);
 }
+template <TypeId result>
+std::optional<Signature> resolve_search(std::span<const BoundPtr> a) {
+  auto found = resolve_texts(a, result);
+  if (found && a.size() == 3) found->arguments[2] = TypeId::integer;
+  if (found) found->nullable = result == TypeId::string;
+  return found;
+}
 std::optional<Signature> resolve_extract(std::span<const BoundPtr> a) {
   auto result = resolve_texts(a, TypeId::string);
   if (result && a.size() == 3) result->arguments[2] = TypeId::integer;
@@ -369,6 +464,12 @@ std::span<const Function> pattern_functions() {
         only<regexp_replace_kernel>, prepare_pattern);
     add("regexp_extract", "regexp_extract(string, pattern[, group])", 2, 3, resolve_extract,
         only<regexp_extract_kernel>, prepare_pattern);
+    add("regexp_count", "regexp_count(string, pattern)", 2, 2, resolve_search<TypeId::integer>,
+        only<regexp_count_kernel>, prepare_pattern);
+    add("regexp_instr", "regexp_instr(string, pattern)", 2, 3, resolve_search<TypeId::integer>,
+        only<regexp_instr_kernel>, prepare_pattern);
+    add("regexp_substr", "regexp_substr(string, pattern)", 2, 2, resolve_search<TypeId::string>,
+        only<regexp_substr_kernel>, prepare_pattern);
     add("split", "split(string, pattern[, limit])", 2, 3, resolve_split, only<split_kernel>,
         prepare_pattern);
     return t.take();

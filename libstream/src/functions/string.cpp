@@ -24,6 +24,11 @@ void change_case_unicode(std::string_view text, StringHeap& heap) {
       continue;
     }
     at += static_cast<std::size_t>(length);
+    if (to_upper && point == 0xdf) {  // ß has no capital of one letter
+      place[size++] = 'S';
+      place[size++] = 'S';
+      continue;
+    }
     point = to_upper ? utf8proc_toupper(point) : utf8proc_tolower(point);
     size += static_cast<std::size_t>(
         utf8proc_encode_char(point, reinterpret_cast<utf8proc_uint8_t*>(place + size)));
@@ -83,11 +88,7 @@ ColumnPtr substring_kernel(const KernelCall& call) {
     const std::int64_t position = whole_at(call.arguments[1], row);
     const std::int64_t wanted =
         open ? std::numeric_limits<std::int32_t>::max() : whole_at(call.arguments[2], row);
-    const auto size = static_cast<std::int64_t>(characters(text));
-    const std::int64_t start = position > 0 ? position - 1 : position < 0 ? size + position : 0;
-    const std::int64_t begin = std::clamp<std::int64_t>(start, 0, size);
-    const std::int64_t end = std::clamp<std::int64_t>(start + wanted, begin, size);
-    return character_range(text, static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
+    return sql_substring(text, position, wanted);
   });
 }
 template <bool left>
@@ -101,18 +102,24 @@ ColumnPtr side_kernel(const KernelCall& call) {
   });
 }
 
-template <bool left, bool right>
+/// Cuts blanks, or any of the characters given as a second argument (`cut_first`: the first).
+template <bool left, bool right, bool cut_first = false>
 ColumnPtr trim_kernel(const KernelCall& call) {
-  // One argument: blanks. Two: any of the given (ASCII) characters.
-  return parts(call, [&](std::string_view text, std::size_t row) {
-    const std::string_view cut = call.arguments.size() == 2 ? text_at(call.arguments[1], row) : " ";
-    if (left) {
-      const auto begin = text.find_first_not_of(cut);
-      text.remove_prefix(begin == std::string_view::npos ? text.size() : begin);
+  const bool given = call.arguments.size() == 2;
+  const Vector& whole = call.arguments[given && cut_first ? 1 : 0];
+  auto views = allocate_values<StringView>(call.rows);
+  for (std::size_t i = 0; i < call.rows; ++i) {
+    std::string_view text = text_at(whole, i);
+    const std::string_view cut = given ? text_at(call.arguments[cut_first ? 0 : 1], i) : " ";
+    while (left && !text.empty() && contains_character(cut, first_character(text))) {
+      text.remove_prefix(first_character(text).size());
     }
-    if (right) text = text.substr(0, text.find_last_not_of(cut) + 1);
-    return text;
-  });
+    while (right && !text.empty() && contains_character(cut, last_character(text))) {
+      text.remove_suffix(last_character(text).size());
+    }
+    views->as<StringView>()[i] = StringView(text);
+  }
+  return Column::fixed(call.type, call.rows, std::move(views), call.validity, heaps_of(call));
 }
 
 ColumnPtr concat_kernel(const KernelCall& call) {
@@ -289,10 +296,11 @@ std::span<const Function> string_functions() {
     }
     t.add("left", "left(string, count)", 2, 2, text_and_numbers, only<side_kernel<true>>);
     t.add("right", "right(string, count)", 2, 2, text_and_numbers, only<side_kernel<false>>);
-    t.add("trim", "trim(string)", 1, 1, text, only<trim_kernel<true, true>>);
+    // trim(characters, string) in this order, btrim(string, characters) in that.
     t.add("btrim", "btrim(string[, characters])", 1, 2, text, only<trim_kernel<true, true>>);
-    t.add("ltrim", "ltrim(string)", 1, 1, text, only<trim_kernel<true, false>>);
-    t.add("rtrim", "rtrim(string)", 1, 1, text, only<trim_kernel<false, true>>);
+    t.add("trim", "trim([characters, ]string)", 1, 2, text, only<trim_kernel<true, true, true>>);
+    t.add("ltrim", "ltrim([characters, ]string)", 1, 2, text, only<trim_kernel<true, false, true>>);
+    t.add("rtrim", "rtrim([characters, ]string)", 1, 2, text, only<trim_kernel<false, true, true>>);
     t.add("concat", "concat(string, …) or concat(array, …)", 0, any_number, resolve_concat,
           concat_for);
     t.add("concat_ws", "concat_ws(separator, string or array, …)", 1, any_number, resolve_concat_ws,

@@ -308,7 +308,8 @@ ColumnPtr locate_kernel(const KernelCall& call) {
 std::optional<Signature> resolve_hex(std::span<const BoundPtr> a) {
   if (!is_scalar(a[0])) return std::nullopt;
   if (a[0]->type.is_string_like()) return signature({a[0]->type}, TypeId::string);
-  return signature({TypeId::bigint}, TypeId::string);
+  const bool number = a[0]->type.is_numeric() || is_id(a[0], TypeId::null);
+  return signature({number ? TypeId::bigint : TypeId::string}, TypeId::string);
 }
 Kernel hex_for(std::span<const BoundPtr> a, const DataType&) {
   return a[0]->type.is_string_like() ? hex_bytes_kernel : hex_number_kernel;

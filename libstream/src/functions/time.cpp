@@ -1,13 +1,13 @@
 #include "arithmetic_kernels.hpp"
 #include "calendar.hpp"
 #include "cast.hpp"
-#include "kernels.hpp"
-#include "string_heap.hpp"
+#include "text_rows.hpp"
 
 #include <libstream/schema.hpp>
 #include <libstream/time.hpp>
 
 #include <array>
+#include <cmath>
 
 namespace libstream {
 namespace {
@@ -106,11 +106,6 @@ ColumnPtr unix_kernel(const KernelCall& call) {
   return map_values<std::int64_t, std::int64_t>(
       call, [](std::int64_t time) { return unit == 1 ? time : floor_divide(time, unit); });
 }
-/// unix_timestamp cuts the fraction of a second off, before 1970 too.
-ColumnPtr unix_timestamp_kernel(const KernelCall& call) {
-  return map_values<std::int64_t, std::int64_t>(call,
-                                                [](std::int64_t time) { return time / 1'000'000; });
-}
 ColumnPtr unix_date_kernel(const KernelCall& call) {
   return map_values<std::int32_t, std::int32_t>(call, [](std::int32_t days) { return days; });
 }
@@ -183,25 +178,25 @@ std::optional<Signature> resolve_trunc(std::span<const BoundPtr> a) {
   if (!is_time_like(a[0]) || !is_scalar(a[1])) return std::nullopt;
   return signature({TypeId::date, TypeId::string}, TypeId::date, true);
 }
+/// These read no other type as a time.
 template <TypeId from, TypeId to>
 std::optional<Signature> resolve_time(std::span<const BoundPtr> a) {
-  if (!is_time_like(a[0])) return std::nullopt;
+  if (!is_id(a[0], from) && !is_id(a[0], TypeId::null)) return std::nullopt;
   return signature({from}, to);
-}
-/// A timestamp as it is, a string read as one; bigint counts are not taken by mistake.
-template <TypeId to>
-std::optional<Signature> resolve_convert(std::span<const BoundPtr> a) {
-  if (!is_time_like(a[0])) return std::nullopt;
-  return signature({to}, to);
 }
 std::optional<Signature> resolve_from_unix(std::span<const BoundPtr> a) {
   if (!is_whole(a[0])) return std::nullopt;
   return signature({TypeId::bigint}, TypeId::timestamp);
 }
+std::optional<Signature> resolve_from_days(std::span<const BoundPtr> a) {
+  if (!is_whole(a[0])) return std::nullopt;
+  return signature({TypeId::integer}, TypeId::date);
+}
 std::optional<Signature> resolve_seconds(std::span<const BoundPtr> a) {
   if (!is_number_like(a[0])) return std::nullopt;
   if (is_whole(a[0])) return signature({TypeId::bigint}, TypeId::timestamp);
-  return signature({TypeId::timestamp}, TypeId::timestamp);  // a cast counts fractions of seconds
+  if (is_id(a[0], TypeId::decimal)) return signature({TypeId::timestamp}, TypeId::timestamp);
+  return signature({TypeId::float64}, TypeId::timestamp, true);
 }
 std::optional<Signature> resolve_date_days(std::span<const BoundPtr> a) {
   if (!is_time_like(a[0]) || !is_whole(a[1])) return std::nullopt;
@@ -220,9 +215,22 @@ template <Kernel kernel>
 Kernel only(std::span<const BoundPtr>, const DataType&) {
   return kernel;
 }
+/// Seconds with a fraction; null where they are no number.
+ColumnPtr real_seconds_kernel(const KernelCall& call) {
+  return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
+    const double time = value_at<double>(call.arguments[0], i) * 1e6;
+    if (!std::isfinite(time)) return false;
+    if (!(time >= -0x1p63 && time < 0x1p63)) {
+      fail_row(call, i, "overflow of timestamp: " + shown(call.arguments[0], i));
+    }
+    out = static_cast<std::int64_t>(time);
+    return true;
+  });
+}
 /// The argument as the binder cast it.
 ColumnPtr argument_kernel(const KernelCall& call) { return call.arguments[0].column; }
 Kernel seconds_for(std::span<const BoundPtr> a, const DataType&) {
+  if (is_id(a[0], TypeId::float64)) return real_seconds_kernel;
   return is_id(a[0], TypeId::bigint) ? from_unix_kernel<1'000'000> : argument_kernel;
 }
 
@@ -245,8 +253,6 @@ std::span<const Function> time_functions() {
     constexpr auto to_count = resolve_time<TypeId::timestamp, TypeId::bigint>;
     add("date_trunc", "date_trunc('hour', time)", 2, resolve_date_trunc, only<date_trunc_kernel>);
     add("trunc", "trunc(date, 'month')", 2, resolve_trunc, only<trunc_kernel>);
-    add("unix_timestamp", "unix_timestamp(time)", 1, to_count, only<unix_timestamp_kernel>);
-    add("to_unix_timestamp", "to_unix_timestamp(time)", 1, to_count, only<unix_timestamp_kernel>);
     add("unix_seconds", "unix_seconds(time)", 1, to_count, only<unix_kernel<1'000'000>>);
     add("unix_millis", "unix_millis(time)", 1, to_count, only<unix_kernel<1'000>>);
     add("unix_micros", "unix_micros(time)", 1, to_count, only<unix_kernel<1>>);
@@ -257,9 +263,8 @@ std::span<const Function> time_functions() {
         only<from_unix_kernel<1'000>>, true);
     add("timestamp_micros", "timestamp_micros(bigint)", 1, resolve_from_unix,
         only<from_unix_kernel<1>>);
-    add("to_timestamp", "to_timestamp(string)", 1, resolve_convert<TypeId::timestamp>,
-        only<argument_kernel>);
-    add("to_date", "to_date(string)", 1, resolve_convert<TypeId::date>, only<argument_kernel>);
+    add("date_from_unix_date", "date_from_unix_date(days since 1970)", 1, resolve_from_days,
+        only<unix_date_kernel>);
     add("date_add", "date_add(date, days)", 2, resolve_date_days, only<date_add_kernel<false>>,
         true);
     add("dateadd", "dateadd(date, days)", 2, resolve_date_days, only<date_add_kernel<false>>, true);

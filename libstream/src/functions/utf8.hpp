@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +22,22 @@ inline bool is_ascii(std::string_view text) {
 }
 
 inline bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
+/// Of a text that is not empty.
+inline std::string_view first_character(std::string_view text) {
+  std::size_t size = 1;
+  while (size < text.size() && !begins_character(text[size])) ++size;
+  return text.substr(0, size);
+}
+inline std::string_view last_character(std::string_view text) {
+  std::size_t begin = text.size() - 1;
+  while (begin > 0 && !begins_character(text[begin])) --begin;
+  return text.substr(begin);
+}
+/// A character starts where its first byte is, so this finds whole ones only.
+inline bool contains_character(std::string_view text, std::string_view character) {
+  return text.find(character) != std::string_view::npos;
+}
 
 /// Number of code points.
 inline std::uint32_t characters(std::string_view text) {
@@ -45,6 +62,16 @@ inline std::string_view character_range(std::string_view text, std::size_t begin
     ++at;
   }
   return text.substr(from, from <= to ? to - from : 0);
+}
+
+/// `length` characters from `position`: from 1, negative ones from the end, 0 as 1.
+inline std::string_view sql_substring(std::string_view text, std::int64_t position,
+                                      std::int64_t length) {
+  const auto size = static_cast<std::int64_t>(characters(text));
+  const std::int64_t start = position > 0 ? position - 1 : position < 0 ? size + position : 0;
+  const std::int64_t begin = std::clamp<std::int64_t>(start, 0, size);
+  const std::int64_t end = std::clamp<std::int64_t>(start + length, begin, size);
+  return character_range(text, static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
 }
 
 }  // namespace libstream

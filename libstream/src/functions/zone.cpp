@@ -1,6 +1,7 @@
 #include "arithmetic_kernels.hpp"
 #include "calendar.hpp"
 #include "cast.hpp"
+#include "date_pattern.hpp"
 #include "text_rows.hpp"
 
 #include <libstream/schema.hpp>
@@ -99,144 +100,6 @@ ColumnPtr zone_kernel(const KernelCall& call) {
   });
 }
 
-constexpr std::string_view month_names[] = {"January",   "February", "March",    "April",
-                                            "May",       "June",     "July",     "August",
-                                            "September", "October",  "November", "December"};
-constexpr std::string_view day_names[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
-                                          "Friday", "Saturday", "Sunday"};
-
-void append_number(std::int64_t value, std::size_t width, std::string& out) {
-  const std::string digits = std::to_string(value < 0 ? -value : value);
-  if (value < 0) out += '-';
-  if (digits.size() < width) out.append(width - digits.size(), '0');
-  out += digits;
-}
-
-/// The hour as a letter counts it: H from 0 to 23, k from 1 to 24, K from 0 to 11, h from 1 to 12.
-std::int64_t hour_field(char letter, std::int64_t hour) {
-  switch (letter) {
-    case 'k':
-      return hour == 0 ? 24 : hour;
-    case 'K':
-      return hour % 12;
-    case 'h':
-      return hour % 12 == 0 ? 12 : hour % 12;
-    default:
-      return hour;
-  }
-}
-
-/// One letter of a pattern, `count` times; false for letters without meaning here.
-bool append_field(char letter, std::size_t count, std::int64_t time, std::string& out) {
-  const std::int64_t days = floor_divide(time, microseconds_per_day);
-  const std::int64_t of_day = time - days * microseconds_per_day;
-  const Day day = day_of(days);
-  const std::int64_t hour = of_day / (3600 * second);
-  const auto named = [&](std::string_view name) { out += count == 4 ? name : name.substr(0, 3); };
-  switch (letter) {
-    case 'y':
-    case 'u':
-      append_number(count == 2 ? day.year % 100 : day.year, count, out);
-      return true;
-    case 'M':
-    case 'L':
-      if (count > 2) {
-        named(month_names[day.month - 1]);
-      } else {
-        append_number(day.month, count, out);
-      }
-      return true;
-    case 'd':
-      append_number(day.day, count, out);
-      return true;
-    case 'D':
-      append_number(days - days_of(day.year, 1, 1) + 1, count, out);
-      return true;
-    case 'Q':
-    case 'q':
-      append_number((day.month + 2) / 3, count, out);
-      return true;
-    case 'E':
-      named(day_names[weekday(days)]);
-      return true;
-    case 'a':
-      out += hour < 12 ? "AM" : "PM";
-      return true;
-    case 'H':
-    case 'k':
-    case 'K':
-    case 'h':
-      append_number(hour_field(letter, hour), count, out);
-      return true;
-    case 'm':
-      append_number(of_day / (60 * second) % 60, count, out);
-      return true;
-    case 's':
-      append_number(of_day / second % 60, count, out);
-      return true;
-    case 'S': {
-      std::string fraction;
-      append_number(of_day % second, 6, fraction);
-      fraction.resize(count, '0');
-      out += fraction;
-      return true;
-    }
-    case 'X':
-      out += 'Z';
-      return true;
-    case 'x':
-    case 'Z':
-      out += count == 3 ? "+00:00" : count == 1 && letter == 'x' ? "+00" : "+0000";
-      return true;
-    case 'V':
-    case 'z':
-      out += letter == 'V' || count < 4 ? "UTC" : "Coordinated Universal Time";
-      return true;
-    default:
-      return false;
-  }
-}
-
-void append_formatted(const KernelCall& call, std::size_t row, std::string_view pattern,
-                      std::int64_t time, std::string& out) {
-  for (std::size_t at = 0; at < pattern.size();) {
-    const char c = pattern[at];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (letter) {
-      const std::size_t end = std::min(pattern.find_first_not_of(c, at), pattern.size());
-      if (end - at > 9 || !append_field(c, end - at, time, out)) {
-        fail_row(call, row,
-                 "'" + std::string(pattern.substr(at, end - at)) + "' is no field of a pattern");
-      }
-      at = end;
-    } else if (c == '\'') {
-      const std::size_t end = pattern.find('\'', at + 1);
-      if (end == std::string_view::npos)
-        fail_row(call, row, "a quote of the pattern is not closed");
-      out += end == at + 1 ? std::string_view("'") : pattern.substr(at + 1, end - at - 1);
-      at = end + 1;
-    } else {
-      out += c;
-      ++at;
-    }
-  }
-}
-
-template <std::int64_t unit>
-ColumnPtr date_format_kernel(const KernelCall& call) {
-  return make_texts(call, [&](std::size_t i, std::string& out) {
-    std::int64_t time = 0;
-    if (__builtin_mul_overflow(value_at<std::int64_t>(call.arguments[0], i), unit, &time)) {
-      fail_row(call, i, "overflow of timestamp: " + shown(call.arguments[0], i));
-    }
-    const std::string_view pattern = call.arguments.size() == 2
-                                         ? text_at(call.arguments[1], i)
-                                         : std::string_view("yyyy-MM-dd HH:mm:ss");
-    append_formatted(call, i, pattern, time, out);
-    return true;
-  });
-}
-
 std::int64_t days_at(const KernelCall& call, std::size_t row) {
   const std::int64_t year = value_at<std::int32_t>(call.arguments[0], row);
   const int month = value_at<std::int32_t>(call.arguments[1], row);
@@ -259,14 +122,14 @@ ColumnPtr make_timestamp_kernel(const KernelCall& call) {
   return make_values<std::int64_t>(call, [&](std::size_t i, std::int64_t& out) {
     const std::int64_t hour = value_at<std::int32_t>(call.arguments[3], i);
     const std::int64_t minute = value_at<std::int32_t>(call.arguments[4], i);
-    const double seconds = value_at<double>(call.arguments[5], i);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || !(seconds >= 0 && seconds <= 60)) {
+    const std::int64_t seconds = value_at<std::int64_t>(call.arguments[5], i);  // µs
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || seconds < 0 ||
+        seconds > 60 * second) {
       fail_row(call, i,
                "there is no time " + std::to_string(hour) + ":" + std::to_string(minute) + ":" +
-                   std::to_string(seconds));
+                   shown(call.arguments[5], i));
     }
-    out = days_at(call, i) * microseconds_per_day + (hour * 60 + minute) * 60 * second +
-          std::llround(seconds * 1e6);
+    out = days_at(call, i) * microseconds_per_day + (hour * 60 + minute) * 60 * second + seconds;
     return true;
   });
 }
@@ -277,7 +140,7 @@ ColumnPtr next_day_kernel(const KernelCall& call) {
     const std::int32_t days = value_at<std::int32_t>(call.arguments[0], i);
     const std::string_view name = text_at(call.arguments[1], i);
     for (int day = 0; day < 7; ++day) {
-      const std::string_view full = day_names[day];
+      const std::string_view full = day_name(day, true);
       if (same_name(name, full) || same_name(name, full.substr(0, 3)) ||
           same_name(name, full.substr(0, 2))) {
         const int ahead = (day - weekday(days) + 6) % 7 + 1;
@@ -385,7 +248,7 @@ constexpr auto number_type = TypeId::integer;
 
 std::optional<Signature> resolve_make_timestamp(std::span<const BoundPtr> a) {
   std::vector<DataType> types(6, number_type);
-  types[5] = TypeId::float64;
+  types[5] = DataType::decimal(16, 6);
   for (const BoundPtr& argument : a) {
     if (!is_number_like(argument)) return std::nullopt;
   }
@@ -415,10 +278,6 @@ std::span<const Function> zone_functions() {
     fails("to_utc_timestamp", "to_utc_timestamp(time, zone)", 2, 2, zoned,
           always<zone_kernel<false>>)
         .prepare = prepare_zone;
-    fails("date_format", "date_format(time, pattern)", 2, 2, takes<time_type, text_type, text_type>,
-          always<date_format_kernel<1>>);
-    fails("from_unixtime", "from_unixtime(seconds[, pattern])", 1, 2,
-          takes<TypeId::bigint, text_type, text_type>, always<date_format_kernel<second>>);
     fails("make_date", "make_date(year, month, day)", 3, 3, takes<number_type, TypeId::date>,
           always<make_date_kernel>);
     fails("make_timestamp", "make_timestamp(year, month, day, hour, minute, seconds)", 6, 6,
