@@ -66,7 +66,7 @@ class FilterPush {
       auto& below = copy->inputs[0];
       if (stands_on_join(*below)) below = sink(not_null(copy->column, *below), below);
     }
-    if (copy->kind == Kind::explode && copy->inputs[0]->watermarked) {
+    if (explodes_column(*copy) && copy->inputs[0]->watermarked) {
       // A row that brings none must not move the watermark either.
       auto& below = copy->inputs[0];
       below = sink(has_elements(copy->column, *below), below);
@@ -77,6 +77,14 @@ class FilterPush {
   }
 
  private:
+  /// Whether rows without elements end there; and not an expression, which is computed once only.
+  static bool explodes_column(const ResolvedPlan& plan) {
+    if (plan.kind != Kind::explode || plan.outer) return false;
+    const auto& below = *plan.inputs[0];
+    return below.kind != Kind::project ||
+           below.expressions[plan.column]->kind == BoundExpression::Kind::column;
+  }
+
   static BoundPtr has_elements(std::uint32_t column, const ResolvedPlan& input) {
     const auto& array = input.schema[column];
     const auto test = bind(expr("size(array) > 0"), Schema{{"array", array.type, true}});

@@ -57,7 +57,10 @@ class Picker {
     for (const int what : order) {
       if (what == 0) query_.trunk.push_back(watermark());
       if (what == 1) query_.trunk.push_back(filter());
-      if (what == 2) add<ExplodeWords>();
+      if (what == 2) {
+        add<HasWords>();
+        add<ExplodeWords>();
+      }
       if (what == 3)
         add<WithColumn>("c", pick_scalar(chance_, {Kind::text, Kind::real, Kind::whole}));
     }

@@ -1,6 +1,7 @@
 #include "row_steps.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace libstream::oracle {
 
@@ -29,6 +30,13 @@ Columns WithColumn::columns(const Columns& input) const {
   auto columns = input;
   columns.push_back({name_});
   return columns;
+}
+
+std::vector<Row> HasWords::epoch(const std::vector<Row>& rows, const Times&) {
+  std::vector<Row> kept;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(kept),
+               [](const Row& row) { return !row[t].is_null(); });
+  return kept;
 }
 
 std::vector<Row> ExplodeWords::epoch(const std::vector<Row>& rows, const Times&) {

@@ -39,6 +39,15 @@ class WithColumn final : public Step {
   Scalar value_;
 };
 
+/// What stands below ExplodeWords unsaid: rows without words go, like those that a filter takes.
+class HasWords final : public Step {
+ public:
+  DataStream apply(const DataStream& s) const override { return s; }
+  std::string words() const override { return "(only rows with words)"; }
+  std::vector<Row> epoch(const std::vector<Row>& rows, const Times&) override;
+  bool sinks() const override { return true; }
+};
+
 /// One row per word of `t`, as the column "word".
 class ExplodeWords final : public Step {
  public:
