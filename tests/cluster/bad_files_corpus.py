@@ -113,8 +113,8 @@ def json_lines():
         "object as text": ('{"b":{"x": [1]}}', [None, '{"x": [1]}', None, None]),
         "NaN as text": ('{"d":"NaN"}', [None, None, "NaN", None]),
         "tiny": ('{"d":1e-999}', [None, None, "0.0", None]),
-        "largest double": ('{"d":1.7976931348623157e308}', [None, None, "1.7976931348623157e+308", None]),
-        "smallest double": ('{"d":5e-324}', [None, None, "5e-324", None]),
+        "largest double": ('{"d":1.7976931348623157e308}', [None, None, "1.7976931348623157E308", None]),
+        "smallest double": ('{"d":5e-324}', [None, None, "5.0E-324", None]),
         "line separator": ('{"b":"\u2028"}', [None, "\u2028", None, None]),
     }
     yield from (between(name, schema, good, shown, line, row) for name, (line, row) in right.items())
