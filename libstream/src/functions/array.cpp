@@ -86,28 +86,18 @@ ColumnPtr slice_kernel(const KernelCall& call) {
 ColumnPtr flatten_kernel(const KernelCall& call) {
   const Vector& outer = call.arguments[0];
   const Column& inner = *outer.column->child(0);
-  auto offsets = allocate_offsets(call.rows);
-  std::vector<std::uint32_t> order;
-  NullMarks marks(call);
-  for (std::size_t i = 0; i < call.rows; ++i) {
-    offsets->as<std::int32_t>()[i] = static_cast<std::int32_t>(order.size());
-    if (!call.valid(i)) continue;
-    const auto [begin, end] = range_of(outer, i);
-    bool null = false;
-    for (std::size_t k = begin; k < end; ++k) null = null || inner.is_null(k);
-    if (null) {
-      marks.mark(i);
-      continue;
+  return build_arrays(call, inner.child(0), [&](std::size_t i, auto& order) {
+    const auto range = range_of(outer, i);
+    for (std::size_t k = range.begin; k < range.end; ++k) {
+      if (inner.is_null(k)) return false;
     }
-    for (std::size_t k = begin; k < end; ++k) {
-      for (auto j = inner.offsets()[k]; j < inner.offsets()[k + 1]; ++j) {
-        order.push_back(static_cast<std::uint32_t>(j));
-      }
-    }
-  }
-  offsets->as<std::int32_t>()[call.rows] = static_cast<std::int32_t>(order.size());
-  return Column::array(call.type, call.rows, std::move(offsets), inner.child(0)->gather(order),
-                       marks.finish());
+    // Inner arrays of one row lie one behind the other.
+    const auto* offsets = inner.offsets();
+    append_places({static_cast<std::size_t>(offsets[range.begin]),
+                   static_cast<std::size_t>(offsets[range.end])},
+                  0, order);
+    return true;
+  });
 }
 
 template <bool greatest>
