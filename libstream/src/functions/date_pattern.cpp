@@ -64,24 +64,9 @@ int most_letters(char letter) {
 
 /// Digits that a field takes for sure, 0 where it may take more or is no number.
 int fixed_digits(char letter, int count) {
-  switch (letter) {
-    case 'M':
-    case 'L':
-    case 'd':
-    case 'H':
-    case 'h':
-    case 'K':
-    case 'k':
-    case 'm':
-    case 's':
-      return count == 2 ? 2 : 0;
-    case 'y':
-      return count == 2 ? 2 : 0;
-    case 'D':
-      return count == 3 ? 3 : 0;
-    default:
-      return 0;
-  }
+  if (letter == 'D') return count == 3 ? 3 : 0;
+  const bool two = std::string_view("MLdHhKkmsy").find(letter) != std::string_view::npos;
+  return two && count == 2 ? 2 : 0;
 }
 
 void append_number(std::int64_t value, int width, std::string& out) {
